@@ -1,0 +1,34 @@
+/* rules.h -- one interface to the derivatives of all rows, however they are stated. */
+#ifndef GRADC_AD_RULES_H
+#define GRADC_AD_RULES_H
+
+#include "ir/graph.h"
+
+/* What the cotangent dr of node r contributes to its operand number k, in the shape of
+ * that operand; 0 if nothing. */
+gradc_id gradc_rule_vjp(gradc_graph *g, gradc_id r, uint32_t k, gradc_id dr);
+
+/* The tangent of node r from those of its operands (0: zero), in the shape of r; 0 if
+ * it is zero. */
+gradc_id gradc_rule_jvp(gradc_graph *g, gradc_id r, const gradc_id *tx);
+
+/* The partial derivative of the elementwise node r in operand k, in words; its shape
+ * broadcasts to that of r; a bool is a mask; 0 if it is zero everywhere. */
+gradc_id gradc_partial(gradc_graph *g, gradc_id r, uint32_t k);
+
+/* The transpose of a LINEAR row, and the rules of a GENERAL one (ad/linear.c,
+ * ad/general.c). */
+typedef gradc_id gradc_transpose_rule(gradc_graph *g, gradc_id r, uint32_t k,
+                                      gradc_id dr);
+typedef gradc_id gradc_tangent_rule(gradc_graph *g, gradc_id r, const gradc_id *tx);
+extern gradc_transpose_rule *const gradc_linear_transposes[GRADC_OP_COUNT];
+extern gradc_transpose_rule *const gradc_general_vjps[GRADC_OP_COUNT];
+extern gradc_tangent_rule *const gradc_general_jvps[GRADC_OP_COUNT];
+
+/* n >= 1 nodes of one shape added up: where paths meet. */
+gradc_id gradc_add_up(gradc_graph *g, size_t n, const gradc_id *x);
+
+/* Zeros of the shape and dtype of x. */
+gradc_id gradc_zeros_like(gradc_graph *g, gradc_id x);
+
+#endif

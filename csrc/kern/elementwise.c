@@ -1,0 +1,185 @@
+/* elementwise.c -- one KERNEL line per elementwise op, for all ISAs and types.
+ *
+ * Each line is a value in vectors x, y, z; the macros around it make the loop over
+ * full and partial vectors. FLOAT, NUMBER, LOGIC and ANY say for which element types
+ * the kernel exists; a row of ops.def without its line does not compile. */
+#include "kern/kern.h"
+#include "kern/simd.h"
+
+#if IS_FLOAT
+#include "kern/vmath.h"
+#define WRAP(v) (v)
+#elif IS(i64)
+#include "kern/vint.h"
+/* Integers wrap around, which C leaves to unsigned types. */
+typedef uint64_t vu __attribute__((vector_size(V_BYTES)));
+#define WRAP(v) ((vu)(v))
+#endif
+
+/* The loop. R and X are the element types of result and first operand, V the vector of
+ * the latter, load and store how they are read and written; each has a _part form for
+ * the last n < W elements. */
+#define LOOP(name, R, X, V, load, store, expr)                                     \
+    static void k_##name(void *rp, const void *xp, const void *yp, const void *zp, \
+                         size_t n)                                                 \
+    {                                                                              \
+        R *r = rp;                                                                 \
+        const X *px = xp;                                                          \
+        const T *py = yp, *pz = zp;                                                \
+        size_t i = 0;                                                              \
+        for (; i + W <= n; i += W) {                                               \
+            const V x = load(px + i);                                              \
+            const vt y = v_load(py + i), z = v_load(pz + i);                       \
+            (void)x, (void)y, (void)z;                                             \
+            store(r + i, expr);                                                    \
+        }                                                                          \
+        if (i < n) {                                                               \
+            const V x = load##_part(px + i, n - i);                                \
+            const vt y = v_load_part(py + i, n - i);                               \
+            const vt z = v_load_part(pz + i, n - i);                               \
+            (void)x, (void)y, (void)z;                                             \
+            store##_part(r + i, expr, n - i);                                      \
+        }                                                                          \
+    }
+
+#define ANY_KERNEL(name, expr) LOOP(name, T, T, vt, v_load, v_store, expr)
+#define ANY_TEST(name, expr) \
+    LOOP(name, uint8_t, T, vt, v_load, v_store_mask, (vm)(expr))
+/* A bool first operand chooses. */
+#define CHOICE_KERNEL(name, expr) \
+    LOOP(name, T, uint8_t, vm, v_load_mask, v_store, expr)
+
+#if IS_FLOAT
+#define FLOAT_KERNEL ANY_KERNEL
+#define FLOAT_TEST ANY_TEST
+#define HAVE_FLOAT(kernel) kernel
+#else
+#define FLOAT_KERNEL(name, expr)
+#define FLOAT_TEST(name, expr)
+#define HAVE_FLOAT(kernel) NULL
+#endif
+#if IS(b8)
+#define NUMBER_KERNEL(name, expr)
+#define HAVE_NUMBER(kernel) NULL
+#define LOGIC_TEST(name, expr) ANY_KERNEL(name, (expr) & v_set(1))
+#define HAVE_LOGIC(kernel) kernel
+#else
+#define NUMBER_KERNEL ANY_KERNEL
+#define HAVE_NUMBER(kernel) kernel
+#define LOGIC_TEST(name, expr)
+#define HAVE_LOGIC(kernel) NULL
+#endif
+#define HAVE_ANY(kernel) kernel
+
+#if IS_FLOAT
+NUMBER_KERNEL(abs, v_abs(x))
+NUMBER_KERNEL(sign, v_select(x == 0, v_set(0), v_select(x == x, v_copysign(v_set(1), x),
+                                                        x)))
+#else
+NUMBER_KERNEL(abs, v_select(x < 0, (vt)-WRAP(x), x))
+NUMBER_KERNEL(sign, v_select(x > 0, v_set(1), v_select(x < 0, v_set(-1), v_set(0))))
+#endif
+FLOAT_KERNEL(arccos, v_arccos(x))
+FLOAT_KERNEL(arccosh, v_arccosh(x))
+FLOAT_KERNEL(arcsin, v_arcsin(x))
+FLOAT_KERNEL(arcsinh, v_arcsinh(x))
+FLOAT_KERNEL(arctan, v_arctan(x))
+FLOAT_KERNEL(arctanh, v_arctanh(x))
+FLOAT_KERNEL(cbrt, v_cbrt(x))
+FLOAT_KERNEL(ceil, v_ceil(x))
+FLOAT_KERNEL(cos, v_cos(x))
+FLOAT_KERNEL(cosh, v_cosh(x))
+FLOAT_KERNEL(erf, v_erf(x))
+FLOAT_KERNEL(erfc, v_erfc(x))
+FLOAT_KERNEL(exp, v_exp(x))
+FLOAT_KERNEL(exp2, v_exp2(x))
+FLOAT_KERNEL(expm1, v_expm1(x))
+FLOAT_KERNEL(floor, v_floor(x))
+FLOAT_KERNEL(log, v_log(x))
+FLOAT_KERNEL(log10, v_log10(x))
+FLOAT_KERNEL(log1p, v_log1p(x))
+FLOAT_KERNEL(log2, v_log2(x))
+NUMBER_KERNEL(neg, (vt)-WRAP(x))
+FLOAT_KERNEL(reciprocal, 1 / x)
+NUMBER_KERNEL(relu, v_select(x <= 0, v_set(0), x))
+FLOAT_KERNEL(round, v_round(x))
+FLOAT_KERNEL(sigmoid, v_sigmoid(x))
+FLOAT_KERNEL(sin, v_sin(x))
+FLOAT_KERNEL(sinh, v_sinh(x))
+FLOAT_KERNEL(softplus, v_softplus(x))
+FLOAT_KERNEL(sqrt, v_sqrt(x))
+NUMBER_KERNEL(square, (vt)(WRAP(x) * WRAP(x)))
+FLOAT_KERNEL(tan, v_tan(x))
+FLOAT_KERNEL(tanh, v_tanh(x))
+FLOAT_KERNEL(trunc, v_trunc(x))
+
+NUMBER_KERNEL(add, (vt)(WRAP(x) + WRAP(y)))
+FLOAT_KERNEL(annihilate, v_select(x == 0, v_set(0), x * y))
+FLOAT_KERNEL(arctan2, v_arctan2(x, y))
+FLOAT_KERNEL(copysign, v_copysign(x, y))
+FLOAT_KERNEL(div, x / y)
+NUMBER_KERNEL(floordiv, v_floordiv(x, y))
+NUMBER_KERNEL(fmod, v_fmod(x, y))
+FLOAT_KERNEL(hypot, v_hypot(x, y))
+FLOAT_KERNEL(logaddexp, v_logaddexp(x, y))
+/* NaN is larger and smaller than everything, so that it is not lost. */
+ANY_KERNEL(maximum, v_select((x >= y) | (x != x), x, y))
+ANY_KERNEL(minimum, v_select((x <= y) | (x != x), x, y))
+NUMBER_KERNEL(mod, v_mod(x, y))
+NUMBER_KERNEL(mul, (vt)(WRAP(x) * WRAP(y)))
+FLOAT_KERNEL(pow, v_pow(x, y))
+NUMBER_KERNEL(sub, (vt)(WRAP(x) - WRAP(y)))
+
+CHOICE_KERNEL(where, v_select(x, y, z))
+
+ANY_TEST(eq, x == y)
+ANY_TEST(ge, x >= y)
+ANY_TEST(gt, x > y)
+FLOAT_TEST(isfinite, x - x == 0)
+FLOAT_TEST(isinf, v_abs(x) == v_set(INFINITY))
+FLOAT_TEST(isnan, x != x)
+ANY_TEST(le, x <= y)
+LOGIC_TEST(logical_and, x & y)
+LOGIC_TEST(logical_not, ~x)
+LOGIC_TEST(logical_or, x | y)
+LOGIC_TEST(logical_xor, x ^ y)
+ANY_TEST(lt, x < y)
+ANY_TEST(ne, x != y)
+
+/* Conversions: C casts, except that what int64 cannot hold becomes its least value. */
+#if IS_FLOAT
+#define TO_I64(v) ((v) >= (T)-0x1p63 && (v) < (T)0x1p63 ? (int64_t)(v) : INT64_MIN)
+#else
+#define TO_I64(v) (int64_t)(v)
+#endif
+#define CONVERT(name, R, expr)                                                     \
+    static void name(void *rp, const void *xp, const void *yp, const void *zp,     \
+                     size_t n)                                                     \
+    {                                                                              \
+        R *r = rp;                                                                 \
+        const T *x = xp;                                                           \
+        (void)yp, (void)zp;                                                        \
+        for (size_t i = 0; i < n; i++)                                             \
+            r[i] = expr;                                                           \
+    }
+
+CONVERT(to_f64, double, (double)x[i])
+CONVERT(to_f32, float, (float)x[i])
+CONVERT(to_i64, int64_t, TO_I64(x[i]))
+CONVERT(to_bool, uint8_t, x[i] != 0)
+
+extern const gradc_map_table KERNEL_TABLE(map);
+const gradc_map_table KERNEL_TABLE(map) = {
+    .map = {
+#define UNARY(name, types, ...) [GRADC_OP_##name] = HAVE_##types(k_##name),
+#define BINARY UNARY
+#define TERNARY UNARY
+#define TEST(name, arity, types, ...) [GRADC_OP_##name] = HAVE_##types(k_##name),
+#include "ops.def"
+#undef UNARY
+#undef BINARY
+#undef TERNARY
+#undef TEST
+    },
+    .convert = {to_f64, to_f32, to_i64, to_bool},
+};

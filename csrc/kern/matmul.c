@@ -1,0 +1,279 @@
+/* matmul.c -- r = x y for float64 and float32.
+ *
+ * A tile of r, ROWS rows by up to VECS vectors of columns, is held in registers while
+ * k runs (Goto & van de Geijn 2008). The same tile reads operands where they lie when
+ * they are small, or packed (matmul_pack.h) when that pays. Tiles are masked at the
+ * right edge and cut into 8, 4, 2, 1 rows at the lower one, so no work is wasted.
+ *
+ * Order of summation: k is cut into equal pieces of at most DEPTH, chosen by k alone;
+ * in each piece terms are fused one after another from zero, and pieces are added in
+ * order. Packing, tile shape and edges do not show. So r may be cut anywhere into
+ * smaller products without changing a bit, as long as no piece has a single row or
+ * column unless r has: those with k contiguous are dot products, summed in another
+ * order (matmul_vector.h), each element of which depends on k alone, too. */
+#include "kern/kern.h"
+#include "kern/matmul_pack.h"
+#include "kern/matmul_vector.h"
+#include "kern/simd.h"
+
+/* A panel of y, DEPTH x VECS * W, stays in L2 while tiles go down HEIGHT rows of x,
+ * which do too; DEPTH x WIDTH of y in L3. An operand of SMALL bytes is in L2 wherever
+ * its elements lie, so that packing it does not pay. */
+enum { DEPTH = 512, HEIGHT = 128, WIDTH = 1536, SMALL = 1280 << 10 };
+
+typedef struct tile {
+    size_t k;
+    const T *x;
+    ptrdiff_t x_row, x_col;
+    const T *y;
+    ptrdiff_t y_row;
+    T *r;
+    ptrdiff_t r_row;
+    size_t tail;        /* columns in the last vector */
+    bool add;           /* to r */
+} tile;
+
+typedef void tile_fn(const tile *t);
+
+INLINE vt load_last(const T *p, bool part, size_t n)
+{
+    return part ? v_load_part(p, n) : v_load(p);
+}
+
+INLINE void tile_body(const tile *t, int rows, int vecs, bool part)
+{
+    const ptrdiff_t x_row = t->x_row, x_col = t->x_col, y_row = t->y_row;
+    const T *x = t->x, *y = t->y;
+    const size_t tail = t->tail;
+    vt acc[ROWS][VECS];
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++)
+            acc[i][v] = v_set(0);
+
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++)
+            __builtin_prefetch(t->r + i * t->r_row + v * (int)W, 1);
+
+    for (size_t p = t->k; p > 0; p--, x += x_col, y += y_row) {
+        vt b[VECS];
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++)
+            b[v] = load_last(y + v * (int)W, part && v == vecs - 1, tail);
+#pragma GCC unroll 8
+        for (int i = 0; i < rows; i++) {
+            const vt a = v_set(x[i * x_row]);
+#pragma GCC unroll 8
+            for (int v = 0; v < vecs; v++)
+                acc[i][v] = v_fma(a, b[v], acc[i][v]);
+        }
+    }
+
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++) {
+            T *r = t->r + i * t->r_row + v * (int)W;
+            const bool last = part && v == vecs - 1;
+            vt s = acc[i][v];
+            if (t->add)
+                s += load_last(r, last, tail);
+            if (last)
+                v_store_part(r, s, tail);
+            else
+                v_store(r, s);
+        }
+}
+
+#define TILE(rows, vecs)                                              \
+    static void tile_##rows##_##vecs(const tile *t)                   \
+    {                                                                 \
+        tile_body(t, rows, vecs, false);                              \
+    }                                                                 \
+    static void tile_##rows##_##vecs##_part(const tile *t)            \
+    {                                                                 \
+        tile_body(t, rows, vecs, true);                               \
+    }
+#define TILE_PAIR(rows, vecs) {tile_##rows##_##vecs, tile_##rows##_##vecs##_part}
+#if V_HAS_FMA
+#define TILE_ROW(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3)
+#define TILE_ENTRY(rows) \
+    {TILE_PAIR(rows, 1), TILE_PAIR(rows, 2), TILE_PAIR(rows, 3)}
+#else
+#define TILE_ROW(rows) TILE(rows, 1) TILE(rows, 2)
+#define TILE_ENTRY(rows) {TILE_PAIR(rows, 1), TILE_PAIR(rows, 2)}
+#endif
+
+TILE_ROW(1)
+TILE_ROW(2)
+TILE_ROW(4)
+#if defined(__AVX512F__)
+TILE_ROW(8)
+#endif
+
+/* By the binary logarithm of the rows, vectors - 1, and whether the last is part. */
+static tile_fn *const tiles[][VECS][2] = {
+    TILE_ENTRY(1),
+    TILE_ENTRY(2),
+    TILE_ENTRY(4),
+#if defined(__AVX512F__)
+    TILE_ENTRY(8),
+#endif
+};
+
+INLINE size_t min_size(size_t x, size_t y) { return x < y ? x : y; }
+
+/* Length of the pieces k is cut into. */
+INLINE size_t depth_of(size_t k)
+{
+    if (k <= DEPTH)
+        return k;
+    const size_t pieces = (k + DEPTH - 1) / DEPTH;
+    const size_t depth = (k + pieces - 1) / pieces;
+    return (depth + 7) / 8 * 8;
+}
+
+/* One block of r; operands as they lie, or packed, which the strides do not tell. */
+typedef struct block {
+    size_t m, n, k;
+    const T *x;
+    ptrdiff_t x_row, x_col;
+    const T *y;
+    ptrdiff_t y_row;
+    T *r;
+    ptrdiff_t r_row;
+    bool x_packed, y_packed, add;
+} block;
+
+INLINE void run_block(const block *b)
+{
+    tile t = {.k = b->k, .x_row = b->x_row, .x_col = b->x_col, .y = b->y,
+              .r_row = b->r_row, .add = b->add};
+    for (size_t j = 0; j < b->n;) {
+        const size_t vecs = panel_vecs(b->n - j);
+        const size_t width = min_size(vecs * W, b->n - j);
+        const bool part = width < vecs * W;
+        t.tail = width - (vecs - 1) * W;
+        t.y_row = b->y_packed ? (ptrdiff_t)(vecs * W) : b->y_row;
+        size_t log = ROWS == 8 ? 3 : 2;
+        for (size_t i = 0; i < b->m;) {
+            while (i + ((size_t)1 << log) > b->m)
+                log--;
+            const size_t panel = i / ROWS * ROWS;
+            t.x = b->x_packed ? b->x + panel * b->k + (i - panel)
+                              : b->x + (ptrdiff_t)i * b->x_row;
+            t.r = b->r + (ptrdiff_t)i * t.r_row + j;
+            tiles[log][vecs - 1][part](&t);
+            i += (size_t)1 << log;
+        }
+        t.y += b->y_packed ? b->k * vecs * W : width;
+        j += width;
+    }
+}
+
+static void run_blocks(const gradc_matmul_task *t, bool x_packed, bool y_packed)
+{
+    const size_t depth = depth_of(t->k), width = y_packed ? WIDTH : t->n;
+    T *const y_pack = t->scratch;
+    T *const x_pack = y_pack + (y_packed ? depth * vectors_up(min_size(width, t->n)) : 0);
+    for (size_t j = 0; j < t->n; j += width)
+        for (size_t p = 0; p < t->k; p += depth) {
+            block b = {
+                .n = min_size(width, t->n - j),
+                .k = min_size(depth, t->k - p),
+                .x_row = x_packed ? 1 : t->x_row,
+                .x_col = x_packed ? ROWS : t->x_col,
+                .y = (const T *)t->y + (ptrdiff_t)p * t->y_row + (ptrdiff_t)j * t->y_col,
+                .y_row = t->y_row,
+                .r_row = t->r_row,
+                .x_packed = x_packed,
+                .y_packed = y_packed,
+                .add = p > 0,
+            };
+            if (y_packed) {
+                pack_y(y_pack, b.y, t->y_row, t->y_col, b.k, b.n);
+                b.y = y_pack;
+            }
+            for (size_t i = 0; i < t->m; i += HEIGHT) {
+                b.m = min_size(HEIGHT, t->m - i);
+                b.x = (const T *)t->x + (ptrdiff_t)i * t->x_row +
+                      (ptrdiff_t)p * t->x_col;
+                b.r = (T *)t->r + (ptrdiff_t)i * t->r_row + j;
+                if (x_packed) {
+                    pack_x(x_pack, b.x, t->x_row, t->x_col, b.m, b.k);
+                    b.x = x_pack;
+                }
+                run_block(&b);
+            }
+        }
+}
+
+/* n == 1 is (x, y); m == 1 is its transpose (y^T, x^T). */
+static void run_vector(const gradc_matmul_task *t)
+{
+    vector_task v = {.m = t->m, .k = t->k, .a = t->x, .row = t->x_row, .col = t->x_col,
+                     .v = t->y, .r = t->r, .r_step = t->r_row};
+    ptrdiff_t step = t->y_row;
+    if (t->n != 1)
+        v = (vector_task){.m = t->n, .k = t->k, .a = t->y, .row = t->y_col,
+                          .col = t->y_row, .v = t->x, .r = t->r, .r_step = 1},
+        step = t->x_col;
+    if (step != 1) {
+        pack_strided(t->scratch, 1, v.v, step, 0, v.k, 1);
+        v.v = t->scratch;
+    }
+    if (v.row == 1 && v.m > TOGETHER)
+        vector_sums(&v, depth_of(v.k));
+    else if (v.col == 1 && v.k <= THIN && v.m > TOGETHER)
+        vector_thin(&v);
+    else
+        vector_dots(&v);
+}
+
+static void run_outer(const gradc_matmul_task *t)
+{
+    const T *y = t->y;
+    if (t->y_col != 1) {
+        pack_strided(t->scratch, 1, y, t->y_col, 0, t->n, 1);
+        y = t->scratch;
+    }
+    outer_product(t->r, t->r_row, t->x, t->x_row, y, t->m, t->n);
+}
+
+static void run(const gradc_matmul_task *t)
+{
+    if (t->m == 0 || t->n == 0)
+        return;
+    if (t->k == 0)
+        for (size_t i = 0; i < t->m; i++)
+            memset((T *)t->r + (ptrdiff_t)i * t->r_row, 0, t->n * sizeof(T));
+    else if (t->k == 1)
+        run_outer(t);
+    else if (t->m == 1 || t->n == 1)
+        run_vector(t);
+    else {
+        const bool x_packed = t->x_col != 1 && t->m * t->k * sizeof(T) > SMALL;
+        const bool y_packed = t->y_col != 1 || t->k * t->n * sizeof(T) > SMALL;
+        run_blocks(t, x_packed && t->m > ROWS && t->n > VECS * W,
+                   y_packed && (t->m > ROWS || t->y_col != 1));
+    }
+}
+
+static size_t scratch(size_t m, size_t n, size_t k)
+{
+    if (m == 0 || n == 0 || k == 0)
+        return 0;
+    if (k == 1)
+        return n * sizeof(T);
+    if (m == 1 || n == 1)
+        return k * sizeof(T);
+    const size_t depth = depth_of(k);
+    const size_t rows = min_size(m + ROWS - 1, HEIGHT);
+    return depth * (rows + vectors_up(min_size(n, WIDTH))) * sizeof(T);
+}
+
+extern const gradc_matmul_table KERNEL_TABLE(matmul);
+const gradc_matmul_table KERNEL_TABLE(matmul) = {.run = run, .scratch = scratch};

@@ -1,0 +1,270 @@
+/* move.c -- elements from place to place: fill, strided load and copy, gather, scatter.
+ *
+ * A strided walk is first put in simple form: axes of length 1 go, neighbours that
+ * are one run in memory merge. What is left is done run by run along the last axis,
+ * where a run is a memcpy, a splat or a strided loop. A copy may choose its order: the
+ * axes are sorted so that r is written forwards, and two axes that x and r hold in
+ * opposite order are copied in square blocks, so that both use whole cache lines. */
+#include <stdlib.h>
+
+#include "kern/kern.h"
+#include "kern/simd.h"
+#include "kern/transpose.h"
+
+enum { RANK_MAX = 16 };     /* as in ir/graph.h */
+
+static void splat(T *r, T value, size_t n)
+{
+    const vt v = v_set(value);
+    size_t i = 0;
+    for (; i + W <= n; i += W)
+        v_store(r + i, v);
+    for (; i < n; i++)
+        r[i] = value;
+}
+
+static void fill(void *r, const void *value, size_t n)
+{
+    splat(r, *(const T *)value, n);
+}
+
+/* Short runs are common (small last axes) and cheaper without a call. */
+INLINE void move_run(T *r, int64_t rs, const T *x, int64_t xs, int64_t n)
+{
+    if (rs == 1 && xs == 1 && n > 16)
+        memcpy(r, x, (size_t)n * sizeof(T));
+    else if (rs == 1 && xs == 0)
+        splat(r, *x, (size_t)n);
+    else
+        for (int64_t i = 0; i < n; i++)
+            r[i * rs] = x[i * xs];
+}
+
+typedef struct walk {
+    int rank;
+    int64_t dim[RANK_MAX], rs[RANK_MAX], xs[RANK_MAX];
+} walk;
+
+/* Adds the next inner axis to `w`, merging it with the last where memory allows. */
+INLINE void walk_push(walk *w, int64_t dim, int64_t rs, int64_t xs)
+{
+    if (dim == 1)
+        return;
+    const int last = w->rank - 1;
+    if (last >= 0 && w->rs[last] == rs * dim && w->xs[last] == xs * dim) {
+        w->dim[last] *= dim;
+        w->rs[last] = rs, w->xs[last] = xs;
+        return;
+    }
+    w->dim[w->rank] = dim, w->rs[w->rank] = rs, w->xs[w->rank] = xs;
+    w->rank++;
+}
+
+/* Moves to the next position of the axes before the last `inner` ones. */
+INLINE bool walk_next(const walk *w, int inner, int64_t *at, int64_t *ri, int64_t *xi)
+{
+    for (int a = w->rank - inner - 1; a >= 0; a--) {
+        *ri += w->rs[a], *xi += w->xs[a];
+        if (++at[a] < w->dim[a])
+            return true;
+        *ri -= w->rs[a] * w->dim[a], *xi -= w->xs[a] * w->dim[a];
+        at[a] = 0;
+    }
+    return false;
+}
+
+static void load(void *rp, const void *xp, int rank, const int64_t *dim,
+                 const int64_t *stride, size_t begin, size_t n)
+{
+    T *r = rp;
+    const T *x = xp;
+    if (n == 0)
+        return;
+    walk w = {0};
+    int64_t size = 1;
+    for (int a = rank - 1; a >= 0; a--)
+        size *= dim[a];
+    for (int a = 0; a < rank; a++) {        /* r's strides only make it one run */
+        size /= dim[a] ? dim[a] : 1;
+        walk_push(&w, dim[a], size, stride[a]);
+    }
+    if (w.rank == 0) {
+        splat(r, *x, n);
+        return;
+    }
+    int64_t at[RANK_MAX], ri = 0, xi = 0, left = (int64_t)n;
+    int64_t index = (int64_t)begin;
+    for (int a = w.rank - 1; a >= 0; a--) {
+        at[a] = index % w.dim[a], index /= w.dim[a];
+        xi += at[a] * w.xs[a];
+    }
+    const int last = w.rank - 1;
+    const int64_t step = w.xs[last];
+    int64_t from = at[last];
+    xi -= from * step;
+    while (left > 0) {
+        const int64_t room = w.dim[last] - from;
+        const int64_t run = room < left ? room : left;
+        move_run(r, 1, x + xi + from * step, step, run);
+        r += run, left -= run, from = 0;
+        walk_next(&w, 1, at, &ri, &xi);
+    }
+}
+
+/* r[i * rs + j] = x[i + j * xs] for i < m, j < n, in tiles whose rows of x and r stay
+ * in cache, and within them in register blocks. */
+static void copy_transposed(T *r, int64_t rs, const T *x, int64_t xs, int64_t m,
+                            int64_t n)
+{
+    enum { TILE_I = 64, TILE_J = 64 };
+    for (int64_t i0 = 0; i0 < m; i0 += TILE_I)
+        for (int64_t j0 = 0; j0 < n; j0 += TILE_J) {
+            const int64_t i1 = i0 + TILE_I < m ? i0 + TILE_I : m;
+            const int64_t j1 = j0 + TILE_J < n ? j0 + TILE_J : n;
+            int64_t i = i0;
+#if !IS(b8)
+            for (; i + Q <= i1; i += Q) {
+                int64_t j = j0;
+                for (; j + Q <= j1; j += Q)
+                    transpose_block(r + i * rs + j, rs, x + i + j * xs, xs);
+                for (; j < j1; j++)
+                    for (int64_t q = i; q < i + Q; q++)
+                        r[q * rs + j] = x[q + j * xs];
+            }
+#endif
+            for (; i < i1; i++)
+                for (int64_t j = j0; j < j1; j++)
+                    r[i * rs + j] = x[i + j * xs];
+        }
+}
+
+/* The axes of a copy, with r's largest steps first. */
+static void walk_sorted(walk *w, int rank, const int64_t *dim, const int64_t *rs,
+                        const int64_t *xs)
+{
+    int axis[RANK_MAX];
+    for (int a = 0; a < rank; a++) {
+        int b = a;
+        for (; b > 0 && llabs(rs[axis[b - 1]]) < llabs(rs[a]); b--)
+            axis[b] = axis[b - 1];
+        axis[b] = a;
+    }
+    w->rank = 0;
+    for (int a = 0; a < rank; a++)
+        walk_push(w, dim[axis[a]], rs[axis[a]], xs[axis[a]]);
+}
+
+/* Makes the axis along which x is contiguous the last but one; false if there is none
+ * or the last axis will do. */
+static bool walk_pair(walk *w)
+{
+    const int last = w->rank - 1;
+    if (last < 1 || w->rs[last] != 1 || w->xs[last] == 1 || w->xs[last] == 0)
+        return false;
+    for (int a = 0; a < last; a++)
+        if (w->xs[a] == 1 && w->dim[a] >= 4 && w->dim[last] >= 4) {
+            const int64_t dim = w->dim[a], rs = w->rs[a];
+            for (; a < last - 1; a++)
+                w->dim[a] = w->dim[a + 1], w->rs[a] = w->rs[a + 1],
+                w->xs[a] = w->xs[a + 1];
+            w->dim[a] = dim, w->rs[a] = rs, w->xs[a] = 1;
+            return true;
+        }
+    return false;
+}
+
+static void copy(void *rp, const int64_t *r_stride, const void *xp,
+                 const int64_t *x_stride, int rank, const int64_t *dim)
+{
+    T *r = rp;
+    const T *x = xp;
+    for (int a = 0; a < rank; a++)
+        if (dim[a] == 0)
+            return;
+    walk w;
+    walk_sorted(&w, rank, dim, r_stride, x_stride);
+    int64_t at[RANK_MAX] = {0}, ri = 0, xi = 0;
+    const int last = w.rank - 1;
+    if (last < 0)
+        *r = *x;
+    else if (walk_pair(&w))
+        do
+            copy_transposed(r + ri, w.rs[last - 1], x + xi, w.xs[last], w.dim[last - 1],
+                            w.dim[last]);
+        while (walk_next(&w, 2, at, &ri, &xi));
+    else
+        do
+            move_run(r + ri, w.rs[last], x + xi, w.xs[last], w.dim[last]);
+        while (walk_next(&w, 1, at, &ri, &xi));
+}
+
+static size_t gather(void *rp, const void *xp, const int64_t *index, size_t n,
+                     int64_t rows, size_t width)
+{
+    T *r = rp;
+    const T *x = xp;
+    for (size_t i = 0; i < n; i++) {
+        const int64_t row = index[i] < 0 ? index[i] + rows : index[i];
+        if (row < 0 || row >= rows)
+            return i;
+        const T *from = x + (size_t)row * width;
+        if (width == 1)
+            r[i] = *from;
+        else
+            memcpy(r + i * width, from, width * sizeof(T));
+    }
+    return n;
+}
+
+#if !IS(b8)
+INLINE T plus(T x, T y)
+{
+#if IS(i64)
+    return (T)((uint64_t)x + (uint64_t)y);      /* wraps */
+#else
+    return x + y;
+#endif
+}
+
+static void add_row(T *r, const T *x, size_t n)
+{
+    size_t j = 0;
+    for (; j + W <= n; j += W) {
+#if IS(i64)
+        v_store(r + j, (vt)((uacc)v_load(r + j) + (uacc)v_load(x + j)));
+#else
+        v_store(r + j, v_load(r + j) + v_load(x + j));
+#endif
+    }
+    for (; j < n; j++)
+        r[j] = plus(r[j], x[j]);
+}
+
+static size_t scatter(void *rp, const void *xp, const int64_t *index, size_t n,
+                      int64_t rows, size_t width)
+{
+    T *r = rp;
+    const T *x = xp;
+    for (size_t i = 0; i < n; i++) {
+        const int64_t row = index[i] < 0 ? index[i] + rows : index[i];
+        if (row < 0 || row >= rows)
+            return i;
+        if (width == 1)
+            r[row] = plus(r[row], x[i]);
+        else
+            add_row(r + (size_t)row * width, x + i * width, width);
+    }
+    return n;
+}
+#endif
+
+extern const gradc_move_table KERNEL_TABLE(move);
+const gradc_move_table KERNEL_TABLE(move) = {
+    .fill = fill,
+    .load = load,
+    .copy = copy,
+    .gather = gather,
+#if !IS(b8)
+    .scatter = scatter,
+#endif
+};

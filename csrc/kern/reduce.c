@@ -1,0 +1,213 @@
+/* reduce.c -- sums, products, extremes and dot products of blocks and of rows.
+ *
+ * A block is summed in LANES virtual lanes: lane l takes elements l, l + LANES, ...
+ * in order, then lanes join by halving. Neither depends on the vector width, and no
+ * product is fused, so every ISA gives the same bits. Lanes have the element type
+ * (at most GRADC_BLOCK / LANES terms each) and join as accumulators: float32 blocks
+ * therefore lose little more than the rounding of the lanes.
+ *
+ * Extremes follow IEEE 754-2019 maximum and minimum: NaN if an operand is NaN, and
+ * -0.0 below 0.0, so the order of the operands does not show. */
+#include "kern/kern.h"
+#include "kern/simd.h"
+
+/* LANES: four vectors of the widest ISA. GROUP: vectors held in registers at a time.
+ * FEW elements are taken in order, which is quicker than the lanes. */
+enum { LANES = 256 / sizeof(T), FEW = 8 };
+enum { GROUP = V_BYTES == 16 ? 8 : LANES / W };
+
+typedef vt lane_fn(vt a, vt x);
+typedef vacc acc_fn(vacc a, vacc x);
+
+#if IS_FLOAT
+#define ARITHMETIC(V, U, a, op, x) ((a)op(x))
+/* Of equals only zeros differ: their bits join so that the sign comes out right. */
+#define EXTREME(V, M, select, a, cmp, x, bits)                          \
+    const V r = select(((x)cmp(a)) | ((x) != (x)), x, a);               \
+    return select((x) == (a), (V)((M)(x)bits(M)(a)), r)
+#else
+#define ARITHMETIC(V, U, a, op, x) ((V)((U)(a)op(U)(x)))    /* wraps */
+#define EXTREME(V, M, select, a, cmp, x, bits) return select((x)cmp(a), x, a)
+#endif
+
+#if !IS(b8)
+INLINE vt sum_lane(vt a, vt x) { return ARITHMETIC(vt, uacc, a, +, x); }
+INLINE vt prod_lane(vt a, vt x) { return ARITHMETIC(vt, uacc, a, *, x); }
+INLINE vacc sum_acc(vacc a, vacc x) { return ARITHMETIC(vacc, uacc, a, +, x); }
+INLINE vacc prod_acc(vacc a, vacc x) { return ARITHMETIC(vacc, uacc, a, *, x); }
+#endif
+INLINE vt max_lane(vt a, vt x) { EXTREME(vt, vm, v_select, a, >, x, &); }
+INLINE vt min_lane(vt a, vt x) { EXTREME(vt, vm, v_select, a, <, x, |); }
+INLINE vacc max_acc(vacc a, vacc x) { EXTREME(vacc, macc, v_acc_select, a, >, x, &); }
+INLINE vacc min_acc(vacc a, vacc x) { EXTREME(vacc, macc, v_acc_select, a, <, x, |); }
+
+INLINE Acc one(acc_fn *op, Acc a, Acc x) { return op((vacc){a}, (vacc){x})[0]; }
+
+/* Lanes base .. base + GROUP*W of the `full` first elements and of the tail; products
+ * with y unless that is NULL. */
+INLINE void group(T *lane, const T *x, const T *y, size_t full, const T *tail,
+                  T identity, lane_fn *op)
+{
+    vt a[GROUP];
+    for (size_t v = 0; v < GROUP; v++)
+        a[v] = v_set(identity);
+    for (size_t i = 0; i < full; i += LANES)
+        for (size_t v = 0; v < GROUP; v++) {
+            const vt xv = v_load(x + i + v * W);
+            a[v] = op(a[v], y ? xv * v_load(y + i + v * W) : xv);
+        }
+    for (size_t v = 0; v < GROUP; v++) {
+        if (tail)
+            a[v] = op(a[v], v_load(tail + v * W));
+        v_store(lane + v * W, a[v]);
+    }
+}
+
+INLINE Acc fold(const T *x, const T *y, size_t n, T identity, lane_fn *op, acc_fn *join)
+{
+    Acc r = (Acc)identity;
+    if (n <= FEW) {
+        for (size_t i = 0; i < n; i++)
+            r = one(join, r, (Acc)(y ? (T)(x[i] * y[i]) : x[i]));
+        return r;
+    }
+    T lane[LANES], tail[LANES];
+    const size_t full = n / LANES * LANES, rest = n - full;
+    if (rest) {
+        for (size_t i = 0; i < LANES; i += W)
+            v_store(tail + i, v_set(identity));
+        if (y)
+            for (size_t i = 0; i < rest; i++)
+                tail[i] = x[full + i] * y[full + i];
+        else
+            memcpy(tail, x + full, rest * sizeof(T));
+    }
+    for (size_t base = 0; base < LANES; base += GROUP * W)
+        group(lane + base, x + base, y ? y + base : NULL, full,
+              rest ? tail + base : NULL, identity, op);
+
+    Acc wide[LANES];
+    size_t live = LANES;                /* lanes above n hold the identity */
+    while (live / 2 >= n && live / 2 >= W_ACC)
+        live /= 2;
+    for (size_t l = 0; l < live; l += W_ACC) {
+        const vacc a = v_acc_load(lane + l);
+        memcpy(wide + l, &a, sizeof a);
+    }
+    while ((live /= 2) >= W_ACC)
+        for (size_t l = 0; l < live; l += W_ACC) {
+            vacc a, b;
+            memcpy(&a, wide + l, sizeof a);
+            memcpy(&b, wide + l + live, sizeof b);
+            a = join(a, b);
+            memcpy(wide + l, &a, sizeof a);
+        }
+    for (; live; live /= 2)
+        for (size_t l = 0; l < live; l++)
+            wide[l] = one(join, wide[l], wide[l + live]);
+    return wide[0];
+}
+
+/* acc[j] = op(acc[j], x[j]) for accumulators or elements x. */
+INLINE void fold_rows(Acc *acc, const T *x, size_t n, acc_fn *op)
+{
+    size_t j = 0;
+    for (; j + W_ACC <= n; j += W_ACC) {
+        vacc a;
+        memcpy(&a, acc + j, sizeof a);
+        a = op(a, v_acc_load(x + j));
+        memcpy(acc + j, &a, sizeof a);
+    }
+    for (; j < n; j++)
+        acc[j] = one(op, acc[j], (Acc)x[j]);
+}
+
+INLINE void fold_parts(Acc *acc, const Acc *part, size_t n, acc_fn *op)
+{
+    size_t j = 0;
+    for (; j + W_ACC <= n; j += W_ACC) {
+        vacc a, b;
+        memcpy(&a, acc + j, sizeof a);
+        memcpy(&b, part + j, sizeof b);
+        a = op(a, b);
+        memcpy(acc + j, &a, sizeof a);
+    }
+    for (; j < n; j++)
+        acc[j] = one(op, acc[j], part[j]);
+}
+
+static void store(void *rp, const void *accp, size_t n)
+{
+    T *r = rp;
+    const Acc *acc = accp;
+    size_t j = 0;
+    for (; j + W_ACC <= n; j += W_ACC) {
+        vacc a;
+        memcpy(&a, acc + j, sizeof a);
+        v_acc_store(r + j, a);
+    }
+    for (; j < n; j++)
+        r[j] = (T)acc[j];
+}
+
+#define REDUCER(name, identity)                                            \
+    static void name##_block(void *acc, const void *x, size_t n)           \
+    {                                                                      \
+        *(Acc *)acc = fold(x, NULL, n, identity, name##_lane, name##_acc); \
+    }                                                                      \
+    static void name##_rows(void *acc, const void *x, size_t n)            \
+    {                                                                      \
+        fold_rows(acc, x, n, name##_acc);                                  \
+    }                                                                      \
+    static void name##_join(void *acc, const void *part, size_t n)         \
+    {                                                                      \
+        fold_parts(acc, part, n, name##_acc);                              \
+    }                                                                      \
+    static void name##_clear(void *acc, size_t n)                          \
+    {                                                                      \
+        for (size_t j = 0; j < n; j++)                                     \
+            ((Acc *)acc)[j] = (Acc)(identity);                             \
+    }
+
+#define ROW(name)                                                              \
+    [GRADC_OP_##name] = {name##_block, name##_rows, name##_join, name##_clear, store}
+
+#if IS_FLOAT
+#define LOWEST (-(T)INFINITY)
+#define HIGHEST ((T)INFINITY)
+#elif IS(i64)
+#define LOWEST INT64_MIN
+#define HIGHEST INT64_MAX
+#else
+#define LOWEST 0
+#define HIGHEST 1
+#endif
+
+REDUCER(max, LOWEST)
+REDUCER(min, HIGHEST)
+#if !IS(b8)
+REDUCER(sum, 0)
+REDUCER(prod, 1)
+#endif
+
+#if IS_FLOAT
+static void dot(void *acc, const void *x, const void *y, size_t n)
+{
+    *(Acc *)acc = fold(x, y, n, 0, sum_lane, sum_acc);
+}
+#endif
+
+extern const gradc_reduce_table KERNEL_TABLE(reduce);
+const gradc_reduce_table KERNEL_TABLE(reduce) = {
+    .of = {
+        ROW(max),
+        ROW(min),
+#if !IS(b8)
+        ROW(sum),
+        ROW(prod),
+#endif
+    },
+#if IS_FLOAT
+    .dot = dot,
+#endif
+};

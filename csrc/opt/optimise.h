@@ -1,0 +1,35 @@
+/* optimise.h -- the passes from a graph to the graph that is executed. */
+#ifndef GRADC_OPT_OPTIMISE_H
+#define GRADC_OPT_OPTIMISE_H
+
+#include "ir/graph.h"
+#include "ir/schedule.h"
+
+/* The value of elementwise `op` on 0-d constants of type `dtype` (a bool first operand
+ * for where): given by run/, so that folding and running agree to the bit. */
+typedef gradc_value gradc_evaluator(gradc_op op, gradc_dtype dtype,
+                                    const gradc_value *in, size_t n_in);
+
+/* A graph of only what `result` needs, rewritten by exact rules: input number i stands
+ * for args[i]. */
+typedef struct gradc_optimised {
+    gradc_graph *g;
+    gradc_id *result;
+} gradc_optimised;
+
+/* On failure `*msg` says why and `out` is untouched. */
+gradc_status gradc_optimise(const gradc_graph *g, size_t n_args, const gradc_id *args,
+                            size_t n_results, const gradc_id *results,
+                            gradc_evaluator *evaluate, gradc_optimised *out,
+                            gradc_message *msg);
+void gradc_optimised_free(gradc_optimised *o);
+
+/* The node `op` on `in`, or a simpler one of equal value (opt/simplify.c). */
+gradc_id gradc_simplify(gradc_graph *g, const gradc_node *n, const gradc_id *in,
+                        gradc_evaluator *evaluate);
+
+/* Stages in order of execution; elementwise nodes and reductions over the same space
+ * that do not wait for each other share one (opt/fuse.c). */
+gradc_status gradc_fuse(const gradc_graph *g, gradc_schedule *out);
+
+#endif

@@ -1,0 +1,196 @@
+/* loop.c -- running a loop step.
+ *
+ * Scratch memory holds the pointer of every slot, then the registers, then the
+ * accumulators. Sums are pairwise over blocks, whose edges depend on shapes alone. */
+#include "run/loop.h"
+
+#include <string.h>
+
+typedef struct machine {
+    const gradc_loop *l;
+    const gradc_frame *f;
+    char **slot;
+    char *accumulators;
+} machine;
+
+static size_t pointer_bytes(const gradc_loop *l)
+{
+    return gradc_align((l->n_register + (size_t)l->n_memory) * sizeof(char *));
+}
+
+size_t gradc_loop_scratch(const gradc_loop *l, size_t acc_bytes)
+{
+    return pointer_bytes(l) + l->n_register * l->register_bytes + acc_bytes;
+}
+
+/* ---- reductions ---- */
+
+static void pairwise_add(const gradc_reducer *op, pairwise *p, uint64_t part)
+{
+    int i = 0;
+    for (uint64_t c = p->count++; c & 1; c >>= 1) {
+        op->join(&p->part[i], &part, 1);
+        part = p->part[i++];
+    }
+    p->part[i] = part;
+}
+
+static uint64_t pairwise_end(const gradc_reducer *op, pairwise *p)
+{
+    uint64_t sum = 0, left = p->count;
+    bool any = false;
+    for (int i = 0; left != 0; i++, left >>= 1) {
+        if (!(left & 1))
+            continue;
+        if (any)
+            op->join(&p->part[i], &sum, 1);
+        sum = p->part[i];
+        any = true;
+    }
+    if (!any)
+        op->clear(&sum, 1);
+    p->count = 0;
+    return sum;
+}
+
+static void store_one(const machine *m, const loop_reduce *r, size_t at, uint64_t acc)
+{
+    r->op->store((char *)gradc_ref_at(m->f, r->to) + at * r->element, &acc, 1);
+}
+
+/* Whole rows in a block, or a block within one row. */
+static void reduce_rows(const machine *m, const loop_reduce *r, size_t begin, size_t n)
+{
+    const char *x = m->slot[r->slot];
+    uint64_t part;
+    if (r->n <= n) {
+        size_t row = begin / r->n;
+        for (size_t i = 0; i < n; i += r->n, row++) {
+            r->op->block(&part, x + i * r->element, r->n);
+            store_one(m, r, row, part);
+        }
+        return;
+    }
+    pairwise *p = (pairwise *)(m->accumulators + r->acc);
+    r->op->block(&part, x, n);
+    pairwise_add(r->op, p, part);
+    if ((begin + n) % r->n == 0)
+        store_one(m, r, begin / r->n, pairwise_end(r->op, p));
+}
+
+/* Rows are added into one row of accumulators, stored after the n-th. */
+static void reduce_columns(const machine *m, const loop_reduce *r, size_t begin,
+                           size_t n)
+{
+    const char *x = m->slot[r->slot];
+    char *acc = m->accumulators + r->acc;
+    size_t row = begin / r->inner, column = begin % r->inner;
+    for (size_t i = 0; i < n;) {
+        const size_t rest = r->inner - column, take = rest < n - i ? rest : n - i;
+        r->op->rows(acc + column * sizeof(uint64_t), x + i * r->element, take);
+        i += take;
+        column += take;
+        if (column < r->inner)
+            break;
+        column = 0;
+        row++;
+        if (row % r->n == 0) {
+            char *to = gradc_ref_at(m->f, r->to);
+            r->op->store(to + (row / r->n - 1) * r->inner * r->element, acc, r->inner);
+            r->op->clear(acc, r->inner);
+        }
+    }
+}
+
+static void reduce(const machine *m, const loop_reduce *r, size_t begin, size_t n)
+{
+    if (r->form == REDUCE_ROWS) {
+        reduce_rows(m, r, begin, n);
+    } else if (r->form == REDUCE_COLUMNS) {
+        reduce_columns(m, r, begin, n);
+    } else {
+        uint64_t part;
+        r->op->block(&part, m->slot[r->slot], n);
+        pairwise_add(r->op, (pairwise *)(m->accumulators + r->acc), part);
+    }
+}
+
+static void begin_reductions(const machine *m)
+{
+    for (uint32_t i = 0; i < m->l->n_reduce; i++) {
+        const loop_reduce *r = &m->l->reduce[i];
+        char *acc = m->accumulators + r->acc;
+        if (r->form == REDUCE_COLUMNS)
+            r->op->clear(acc, r->inner);
+        else
+            ((pairwise *)acc)->count = 0;
+    }
+}
+
+/* What only the end of the pass shows; an empty space gives identities. */
+static void end_reductions(const machine *m)
+{
+    for (uint32_t i = 0; i < m->l->n_reduce; i++) {
+        const loop_reduce *r = &m->l->reduce[i];
+        if (r->form == REDUCE_ALL) {
+            pairwise *p = (pairwise *)(m->accumulators + r->acc);
+            store_one(m, r, 0, pairwise_end(r->op, p));
+        } else if (m->l->total == 0) {
+            uint64_t identity;
+            r->op->clear(&identity, 1);
+            for (size_t k = 0; k < r->results; k++)
+                store_one(m, r, k, identity);
+        }
+    }
+}
+
+/* ---- blocks ---- */
+
+static void set_slots(machine *m)
+{
+    const gradc_loop *l = m->l;
+    char *registers = m->f->scratch + pointer_bytes(l);
+    m->slot = (char **)m->f->scratch;
+    for (uint32_t i = 0; i < l->n_register; i++)
+        m->slot[i] = registers + i * l->register_bytes;
+    for (uint32_t i = 0; i < l->n_memory; i++)
+        m->slot[l->n_register + i] = gradc_ref_at(m->f, l->memory[i].at);
+    m->accumulators = registers + l->n_register * l->register_bytes;
+    for (uint32_t i = 0; i < l->n_splat; i++) {
+        const loop_load *s = &l->splat[i];
+        s->move->fill(m->slot[s->slot], gradc_ref_at(m->f, s->from.at), l->block);
+    }
+}
+
+static void run_block(const machine *m, size_t begin, size_t n)
+{
+    const gradc_loop *l = m->l;
+    char *const *slot = m->slot;
+    for (uint32_t i = 0; i < l->n_load; i++) {
+        const loop_load *d = &l->load[i];
+        d->move->load(slot[d->slot], gradc_ref_at(m->f, d->from.at), d->from.rank,
+                      d->from.dim, d->from.stride, begin, n);
+    }
+    for (const loop_op *op = l->op, *end = op + l->n_op; op < end; op++)
+        op->fn(slot[op->r], slot[op->x], slot[op->y], slot[op->z], n);
+    for (uint32_t i = 0; i < l->n_reduce; i++)
+        reduce(m, &l->reduce[i], begin, n);
+}
+
+gradc_status gradc_loop_run(const void *step, const gradc_frame *f)
+{
+    machine m = {.l = step, .f = f};
+    const gradc_loop *l = m.l;
+    set_slots(&m);
+    begin_reductions(&m);
+    for (size_t begin = 0, n; begin < l->total; begin += n) {
+        n = l->total - begin < l->block ? l->total - begin : l->block;
+        if (l->row > l->block && n > l->row - begin % l->row)
+            n = l->row - begin % l->row;
+        run_block(&m, begin, n);
+        for (uint32_t i = 0; i < l->n_memory; i++)
+            m.slot[l->n_register + i] += n * l->memory[i].step;
+    }
+    end_reductions(&m);
+    return GRADC_OK;
+}

@@ -1,0 +1,320 @@
+/* lower.c -- from an optimised graph and its schedule to a program.
+ *
+ * Stages are lowered in order. A node gets memory when its stage comes -- a result's
+ * own buffer, or a piece of the workspace -- and gives it back after the last stage
+ * that reads it. Nodes that only their own loop reads get registers, not memory. */
+#include "run/lower.h"
+
+#include <string.h>
+
+#include "base/status.h"
+#include "ir/shape.h"
+#include "run/run.h"
+
+void *gradc_lower_get(gradc_lowering *l, size_t size)
+{
+    void *p = gradc_arena_get(&l->p->arena, size);
+    if (p != NULL)
+        memset(p, 0, size);
+    return p;
+}
+
+gradc_status gradc_lower_step(gradc_lowering *l, const char *name, gradc_step_fn *run,
+                              const void *data)
+{
+    gradc_program *p = l->p;
+    if (p->n_step == p->step_room) {
+        const uint32_t room = p->step_room ? 2 * p->step_room : 8;
+        gradc_run_step *grown = gradc_realloc(p->step, room * sizeof *grown);
+        if (grown == NULL)
+            return GRADC_ENOMEM;
+        p->step = grown;
+        p->step_room = room;
+    }
+    p->step[p->n_step++] = (gradc_run_step){run, data, name};
+    return GRADC_OK;
+}
+
+void gradc_lower_scratch(gradc_lowering *l, size_t bytes)
+{
+    bytes = gradc_align(bytes);
+    l->p->scratch = bytes > l->p->scratch ? bytes : l->p->scratch;
+}
+
+gradc_status gradc_lower_constant(gradc_lowering *l, gradc_id x, size_t count,
+                                  gradc_ref *out)
+{
+    gradc_program *p = l->p;
+    const gradc_node *n = gradc_node_get(l->g, x);
+    const size_t size = gradc_dtype_size((gradc_dtype)n->dtype);
+    const size_t bytes = gradc_align(count * size);
+    if (p->n_constants + bytes > p->constants_room) {
+        size_t room = p->constants_room ? 2 * p->constants_room : 1024;
+        while (room < p->n_constants + bytes)
+            room *= 2;
+        char *grown = gradc_realloc(p->constants, room);
+        if (grown == NULL)
+            return GRADC_ENOMEM;
+        p->constants = grown;
+        p->constants_room = room;
+    }
+    char *at = p->constants + p->n_constants;
+    const float narrow = n->dtype == GRADC_F32 ? (float)n->value.f : 0;
+    const uint8_t flag = n->dtype == GRADC_BOOL ? (uint8_t)n->value.i : 0;
+    const void *value = n->dtype == GRADC_F32    ? (const void *)&narrow
+                        : n->dtype == GRADC_BOOL ? (const void *)&flag
+                                                 : (const void *)&n->value;
+    for (size_t i = 0; i < count; i++)
+        memcpy(at + i * size, value, size);
+    *out = (gradc_ref){BASE_CONSTANT, p->n_constants};
+    p->n_constants += bytes;
+    return GRADC_OK;
+}
+
+gradc_split gradc_split_shape(const gradc_shape *s, int64_t begin, int64_t end)
+{
+    gradc_split split = {1, 1, 1};
+    for (int i = 0; i < s->rank; i++)
+        *(i < begin ? &split.outer : i < end ? &split.n : &split.inner) *=
+            (size_t)s->dim[i];
+    return split;
+}
+
+gradc_status gradc_lower_array(gradc_lowering *l, const gradc_view *v, bool collapse,
+                               gradc_array *out)
+{
+    gradc_view c = *v;
+    const gradc_dtype dtype = gradc_dtype_of(l->g, v->root);
+    const bool is_constant =
+        gradc_node_get(l->g, v->root)->op == GRADC_OP_constant;
+    gradc_ref at = l->place[v->root - 1];
+    if (is_constant)
+        GRADC_TRY(gradc_lower_constant(l, v->root, 1, &at));
+    if (collapse)
+        gradc_view_collapse(&c);
+    const size_t bytes = (size_t)c.shape.rank * sizeof(int64_t);
+    int64_t *dim = gradc_lower_get(l, bytes), *stride = gradc_lower_get(l, bytes);
+    if (dim == NULL || stride == NULL)
+        return GRADC_ENOMEM;
+    memcpy(dim, c.shape.dim, bytes);
+    memcpy(stride, c.stride, bytes);
+    at.offset += (size_t)v->offset * gradc_dtype_size(dtype);
+    *out = (gradc_array){at, dtype, c.shape.rank, dim, stride};
+    return GRADC_OK;
+}
+
+/* ---- memory of nodes ---- */
+
+/* The node whose memory x looks at. */
+static gradc_id root_of(const gradc_graph *g, gradc_id x)
+{
+    gradc_view v;
+    if (gradc_node_row(gradc_node_get(g, x))->step != GRADC_STEP_VIEW)
+        return x;
+    gradc_view_resolve(g, x, &v);
+    return v.root;
+}
+
+/* Until which stage each node's memory is read, counting from 1. */
+static void find_last_uses(gradc_lowering *l, size_t n_results, const gradc_id *result)
+{
+    const gradc_schedule *s = l->s;
+    for (uint32_t at = 0; at < s->n_stage; at++)
+        for (uint32_t i = 0; i < s->stage[at].count; i++) {
+            const gradc_node *n = gradc_node_get(l->g, s->node[s->stage[at].first + i]);
+            for (uint32_t k = 0; k < n->n_in; k++) {
+                const gradc_id root = root_of(l->g, gradc_node_in(n)[k]);
+                if (s->stage_of[root - 1] != at + 1)
+                    l->last_use[root - 1] = at + 1;
+            }
+        }
+    for (size_t i = 0; i < n_results; i++)
+        l->last_use[root_of(l->g, result[i]) - 1] = NEVER_DEAD;
+}
+
+static size_t bytes_of(const gradc_graph *g, gradc_id x)
+{
+    return (size_t)gradc_shape_of(g, x)->size * gradc_dtype_size(gradc_dtype_of(g, x));
+}
+
+/* Memory for the nodes of stage `at` that others read. */
+static void take_memory(gradc_lowering *l, uint32_t at)
+{
+    const gradc_stage *st = &l->s->stage[at];
+    for (uint32_t i = 0; i < st->count; i++) {
+        const gradc_id x = l->s->node[st->first + i];
+        const gradc_step step = gradc_node_row(gradc_node_get(l->g, x))->step;
+        const bool in_register = st->is_loop && step != GRADC_STEP_REDUCE &&
+                                 l->last_use[x - 1] == 0;
+        if (l->place[x - 1].base == BASE_WORK && !in_register)
+            l->place[x - 1].offset = gradc_plan_take(&l->plan, bytes_of(l->g, x));
+    }
+}
+
+static gradc_status give_if_dead(gradc_lowering *l, gradc_id x, uint32_t at)
+{
+    uint32_t *until = &l->last_use[x - 1];
+    if (*until != at + 1 || l->s->stage_of[x - 1] == 0 ||
+        l->place[x - 1].base != BASE_WORK)
+        return GRADC_OK;
+    *until = NEVER_DEAD;        /* given once */
+    return gradc_plan_give(&l->plan, l->place[x - 1].offset, bytes_of(l->g, x))
+               ? GRADC_OK
+               : GRADC_ENOMEM;
+}
+
+/* Gives back what no stage after `at` reads, and the temporaries. */
+static gradc_status give_memory(gradc_lowering *l, uint32_t at)
+{
+    const gradc_stage *st = &l->s->stage[at];
+    for (uint32_t i = 0; i < st->count; i++) {
+        const gradc_node *n = gradc_node_get(l->g, l->s->node[st->first + i]);
+        for (uint32_t k = 0; k < n->n_in; k++)
+            GRADC_TRY(give_if_dead(l, root_of(l->g, gradc_node_in(n)[k]), at));
+    }
+    for (uint32_t i = 0; i < l->n_temporary; i++)
+        if (!gradc_plan_give(&l->plan, l->temporary[i].offset, l->temporary_size[i]))
+            return GRADC_ENOMEM;
+    l->n_temporary = 0;
+    return GRADC_OK;
+}
+
+/* Arguments stand where the caller has them; a computed result is computed in place. */
+static void place_fixed(gradc_lowering *l, size_t n_args, size_t n_results,
+                        const gradc_id *result)
+{
+    for (size_t i = 0; i < n_args; i++)
+        l->place[i] = (gradc_ref){BASE_ARGS + (uint32_t)i, 0};
+    for (size_t i = n_results; i-- > 0;)
+        if (l->s->stage_of[result[i] - 1] != 0)
+            l->place[result[i] - 1] =
+                (gradc_ref){BASE_ARGS + (uint32_t)(n_args + i), 0};
+}
+
+/* ---- copies ---- */
+
+typedef struct copy_step {
+    gradc_array from;
+    gradc_ref to;
+    size_t n, bytes;            /* bytes: of a plain copy, 0 if strided */
+    const gradc_move_table *move;
+} copy_step;
+
+static gradc_status run_copy(const void *step, const gradc_frame *f)
+{
+    const copy_step *c = step;
+    void *to = gradc_ref_at(f, c->to);
+    const void *from = gradc_ref_at(f, c->from.at);
+    if (c->bytes > 0)
+        memcpy(to, from, c->bytes);
+    else if (c->n > 0)
+        c->move->load(to, from, c->from.rank, c->from.dim, c->from.stride, 0, c->n);
+    return GRADC_OK;
+}
+
+gradc_status gradc_lower_copy(gradc_lowering *l, const gradc_view *v, gradc_ref to)
+{
+    copy_step *c = gradc_lower_get(l, sizeof *c);
+    if (c == NULL)
+        return GRADC_ENOMEM;
+    GRADC_TRY(gradc_lower_array(l, v, true, &c->from));
+    c->to = to;
+    c->n = (size_t)v->shape.size;
+    c->bytes = gradc_view_is_flat(v) ? c->n * gradc_dtype_size(c->from.dtype) : 0;
+    c->move = l->kernels->move[c->from.dtype];
+    return gradc_lower_step(l, "copy", run_copy, c);
+}
+
+gradc_status gradc_lower_flat(gradc_lowering *l, gradc_id x, gradc_ref *out)
+{
+    gradc_view v;
+    gradc_array a;
+    gradc_view_resolve(l->g, x, &v);
+    if (gradc_view_is_flat(&v)) {
+        GRADC_TRY(gradc_lower_array(l, &v, true, &a));
+        *out = a.at;
+        return GRADC_OK;
+    }
+    const size_t size = bytes_of(l->g, x);
+    const gradc_ref to = {BASE_WORK, gradc_plan_take(&l->plan, size)};
+    l->temporary[l->n_temporary] = to;
+    l->temporary_size[l->n_temporary++] = size;
+    *out = to;
+    return gradc_lower_copy(l, &v, to);
+}
+
+/* ---- the whole ---- */
+
+static gradc_lower_fn *const families[GRADC_STEP_COUNT] = {
+    [GRADC_STEP_MATMUL] = gradc_lower_matmul,   [GRADC_STEP_GATHER] = gradc_lower_gather,
+    [GRADC_STEP_SCATTER] = gradc_lower_scatter, [GRADC_STEP_CONCAT] = gradc_lower_concat,
+    [GRADC_STEP_PAD] = gradc_lower_pad,         [GRADC_STEP_SCAN] = gradc_lower_scan,
+    [GRADC_STEP_ARG] = gradc_lower_arg,
+};
+
+static gradc_status lower_stage(gradc_lowering *l, uint32_t at)
+{
+    const gradc_stage *st = &l->s->stage[at];
+    const gradc_node *n = gradc_node_get(l->g, l->s->node[st->first]);
+    take_memory(l, at);
+    GRADC_TRY(st->is_loop ? gradc_lower_loop(l, at)
+                          : families[gradc_node_row(n)->step](l, at));
+    return give_memory(l, at);
+}
+
+/* Results that were not computed in place: views, arguments, constants, repetitions. */
+static gradc_status copy_results(gradc_lowering *l, size_t n_results,
+                                 const gradc_id *result)
+{
+    for (size_t i = 0; i < n_results; i++) {
+        const gradc_ref to = {BASE_ARGS + l->p->n_args + (uint32_t)i, 0};
+        gradc_view v;
+        gradc_view_resolve(l->g, result[i], &v);
+        if (l->s->stage_of[result[i] - 1] == 0 ||
+            l->place[result[i] - 1].base != to.base)
+            GRADC_TRY(gradc_lower_copy(l, &v, to));
+    }
+    return GRADC_OK;
+}
+
+static gradc_status lower(gradc_lowering *l, size_t n_results, const gradc_id *result)
+{
+    const size_t n = (size_t)l->g->size + 1;
+    l->place = gradc_alloc_zero(n, sizeof *l->place);
+    l->last_use = gradc_alloc_zero(n, sizeof *l->last_use);
+    l->slot = gradc_alloc_zero(n, sizeof *l->slot);
+    l->slot_stage = gradc_alloc_zero(n, sizeof *l->slot_stage);
+    if (!l->place || !l->last_use || !l->slot || !l->slot_stage)
+        return GRADC_ENOMEM;
+    find_last_uses(l, n_results, result);
+    place_fixed(l, l->p->n_args, n_results, result);
+    for (uint32_t at = 0; at < l->s->n_stage; at++)
+        GRADC_TRY(lower_stage(l, at));
+    GRADC_TRY(copy_results(l, n_results, result));
+    l->p->work = gradc_align(l->plan.end);
+    return GRADC_OK;
+}
+
+gradc_status gradc_lower_program(const gradc_graph *g, const gradc_schedule *s,
+                                 const gradc_kernels *kernels, size_t n_args,
+                                 size_t n_results, const gradc_id *result,
+                                 gradc_program **out)
+{
+    gradc_program *p = gradc_alloc_zero(1, sizeof *p);
+    if (p == NULL)
+        return GRADC_ENOMEM;
+    p->n_args = (uint32_t)n_args;
+    p->n_results = (uint32_t)n_results;
+    gradc_lowering l = {.g = g, .s = s, .kernels = kernels, .p = p};
+    const gradc_status status = lower(&l, n_results, result);
+    gradc_plan_free(&l.plan);
+    gradc_release(l.place);
+    gradc_release(l.last_use);
+    gradc_release(l.slot);
+    gradc_release(l.slot_stage);
+    if (status == GRADC_OK)
+        *out = p;
+    else
+        gradc_program_free(p);
+    return status;
+}

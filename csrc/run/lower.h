@@ -1,0 +1,64 @@
+/* lower.h -- what the families of steps share while a program is made. */
+#ifndef GRADC_RUN_LOWER_H
+#define GRADC_RUN_LOWER_H
+
+#include "ir/schedule.h"
+#include "ir/view.h"
+#include "run/plan.h"
+#include "run/program.h"
+
+typedef struct gradc_lowering {
+    const gradc_graph *g;
+    const gradc_schedule *s;
+    const gradc_kernels *kernels;
+    gradc_program *p;
+    gradc_plan plan;
+    gradc_ref *place;           /* by id - 1: memory of nodes that have some */
+    uint32_t *last_use;         /* by id - 1: stage + 1 after which it is dead; 0: a
+                                   value no other stage reads */
+    uint32_t *slot;             /* by id - 1: for the loop being lowered */
+    uint32_t *slot_stage;       /* by id - 1: the stage + 1 that `slot` belongs to */
+    gradc_ref temporary[2];     /* of the step being lowered */
+    size_t temporary_size[2];
+    uint32_t n_temporary;
+} gradc_lowering;
+
+enum { NEVER_DEAD = UINT32_MAX };
+
+/* `size` bytes of the program's arena, zeroed; NULL if out of memory. */
+void *gradc_lower_get(gradc_lowering *l, size_t size);
+
+/* Appends a step. */
+gradc_status gradc_lower_step(gradc_lowering *l, const char *name, gradc_step_fn *run,
+                              const void *data);
+
+/* Asks for scratch memory of the step being lowered. */
+void gradc_lower_scratch(gradc_lowering *l, size_t bytes);
+
+/* `count` copies of the constant node x, in the program. */
+gradc_status gradc_lower_constant(gradc_lowering *l, gradc_id x, size_t count,
+                                  gradc_ref *out);
+
+/* View v (of a node with memory) as an array; collapsed if `collapse`. */
+gradc_status gradc_lower_array(gradc_lowering *l, const gradc_view *v, bool collapse,
+                               gradc_array *out);
+
+/* Node x as contiguous memory, by a copy step into a temporary if it must be. */
+gradc_status gradc_lower_flat(gradc_lowering *l, gradc_id x, gradc_ref *out);
+
+/* A step that copies the view v to contiguous memory at `to`. */
+gradc_status gradc_lower_copy(gradc_lowering *l, const gradc_view *v, gradc_ref to);
+
+/* Sizes before, of and after the axes [begin, end). */
+typedef struct gradc_split {
+    size_t outer, n, inner;
+} gradc_split;
+gradc_split gradc_split_shape(const gradc_shape *s, int64_t begin, int64_t end);
+
+/* One family each: the steps of stage number `at`. */
+typedef gradc_status gradc_lower_fn(gradc_lowering *l, uint32_t at);
+gradc_lower_fn gradc_lower_loop, gradc_lower_matmul, gradc_lower_gather,
+    gradc_lower_scatter, gradc_lower_concat, gradc_lower_pad, gradc_lower_scan,
+    gradc_lower_arg;
+
+#endif

@@ -1,0 +1,340 @@
+/* lower_loop.c -- a loop stage as operations on slots.
+ *
+ * Nodes come in order of id. A register is taken when a value is made and given back
+ * at its last use in the stage, so that a long chain needs few; a value that others
+ * read is made in its own memory instead. */
+#include <string.h>
+
+#include "base/status.h"
+#include "ir/shape.h"
+#include "run/lower.h"
+#include "run/loop.h"
+
+/* Slots of memory are numbered from here until the number of registers is known. */
+enum { MEMORY = 1u << 31 };
+enum { REGISTERS_BYTES = 32768, LEAST_BLOCK = 64 };
+
+typedef struct emitter {
+    gradc_lowering *l;
+    gradc_loop *loop;
+    uint32_t stage;             /* number + 1 */
+    uint32_t op_room, memory_room, load_room, splat_room;
+    uint32_t *last_user;        /* by place in the stage: last place that reads it */
+    uint32_t *free_list, n_free;
+    size_t acc_bytes;
+} emitter;
+
+static const gradc_node *node(const emitter *e, gradc_id x)
+{
+    return gradc_node_get(e->l->g, x);
+}
+
+static size_t element(const emitter *e, gradc_id x)
+{
+    return gradc_dtype_size((gradc_dtype)node(e, x)->dtype);
+}
+
+/* ---- growing lists, in the program's arena: doubled, the old copy stays behind ---- */
+
+static void *grown(gradc_lowering *l, void *old, uint32_t n, uint32_t *room, size_t size)
+{
+    if (n < *room)
+        return old;
+    const uint32_t larger = *room ? 2 * *room : 4;
+    void *p = gradc_lower_get(l, larger * size);
+    if (p != NULL && n > 0)
+        memcpy(p, old, n * size);
+    *room = p != NULL ? larger : *room;
+    return p;
+}
+
+static gradc_status add_op(emitter *e, gradc_map_fn *fn, uint32_t r, uint32_t x,
+                           uint32_t y, uint32_t z)
+{
+    gradc_loop *p = e->loop;
+    loop_op *list = grown(e->l, p->op, p->n_op, &e->op_room, sizeof *list);
+    if (list == NULL)
+        return GRADC_ENOMEM;
+    p->op = list;
+    p->op[p->n_op++] = (loop_op){fn, r, x, y, z};
+    return GRADC_OK;
+}
+
+static gradc_status add_memory(emitter *e, gradc_ref at, size_t step, uint32_t *slot)
+{
+    gradc_loop *p = e->loop;
+    loop_memory *list =
+        grown(e->l, p->memory, p->n_memory, &e->memory_room, sizeof *list);
+    if (list == NULL)
+        return GRADC_ENOMEM;
+    p->memory = list;
+    *slot = MEMORY + p->n_memory;
+    p->memory[p->n_memory++] = (loop_memory){at, (uint32_t)step};
+    return GRADC_OK;
+}
+
+static uint32_t take_register(emitter *e)
+{
+    return e->n_free > 0 ? e->free_list[--e->n_free] : e->loop->n_register++;
+}
+
+/* ---- operands ---- */
+
+/* An operand from outside the stage: moving memory, memory that stays, or a load. */
+static gradc_status bring(emitter *e, gradc_id x, uint32_t *slot)
+{
+    gradc_lowering *l = e->l;
+    gradc_loop *p = e->loop;
+    gradc_view v;
+    gradc_view_resolve(l->g, x, &v);
+    const gradc_shape *space = l->g->shape[l->s->stage[e->stage - 1].space];
+    const bool is_constant = node(e, v.root)->op == GRADC_OP_constant;
+    const size_t size = element(e, x);
+    gradc_array a;
+    gradc_ref at;
+    if (is_constant) {
+        GRADC_TRY(gradc_lower_constant(l, v.root, p->total < p->block ? p->total
+                                                                      : p->block, &at));
+        return add_memory(e, at, 0, slot);
+    }
+    const bool whole = v.shape.size == space->size;
+    if (!whole)
+        gradc_view_broadcast(&v, space);
+    const bool flat = gradc_view_is_flat(&v);
+    GRADC_TRY(gradc_lower_array(l, &v, true, &a));
+    if (flat || p->total <= 1)
+        return add_memory(e, a.at, flat ? size : 0, slot);
+
+    const bool splat = a.rank == 1 && a.stride[0] == 0;
+    loop_load **list = splat ? &p->splat : &p->load;
+    uint32_t *n = splat ? &p->n_splat : &p->n_load;
+    loop_load *more = grown(l, *list, *n, splat ? &e->splat_room : &e->load_room,
+                            sizeof *more);
+    if (more == NULL)
+        return GRADC_ENOMEM;
+    *list = more;
+    *slot = p->n_register++;                        /* held for the whole loop */
+    (*list)[(*n)++] = (loop_load){*slot, a, l->kernels->move[a.dtype]};
+    return GRADC_OK;
+}
+
+static gradc_status operand(emitter *e, gradc_id x, uint32_t *slot)
+{
+    gradc_lowering *l = e->l;
+    if (l->slot_stage[x - 1] != e->stage) {
+        GRADC_TRY(bring(e, x, &l->slot[x - 1]));
+        l->slot_stage[x - 1] = e->stage;
+    }
+    *slot = l->slot[x - 1];
+    return GRADC_OK;
+}
+
+/* ---- nodes ---- */
+
+/* Gives back the registers of operands that node number `i` reads last, those of the
+ * result's element size (`same`) or the others. */
+static void give_registers(emitter *e, uint32_t i, gradc_id r, bool same)
+{
+    const gradc_lowering *l = e->l;
+    const gradc_stage *st = &l->s->stage[e->stage - 1];
+    const gradc_node *n = node(e, r);
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        const gradc_id x = gradc_node_in(n)[k];
+        if (l->s->stage_of[x - 1] != e->stage || l->slot[x - 1] >= MEMORY ||
+            (element(e, x) == element(e, r)) != same)
+            continue;
+        /* Its place in the stage: the nodes are in rising order. */
+        uint32_t low = 0, high = st->count;
+        while (low < high) {
+            const uint32_t mid = (low + high) / 2;
+            if (l->s->node[st->first + mid] < x)
+                low = mid + 1;
+            else
+                high = mid;
+        }
+        if (e->last_user[low] == i) {
+            e->free_list[e->n_free++] = l->slot[x - 1];
+            e->last_user[low] = UINT32_MAX;
+        }
+    }
+}
+
+static gradc_status result_slot(emitter *e, gradc_id r, uint32_t *slot)
+{
+    gradc_lowering *l = e->l;
+    if (l->last_use[r - 1] == 0)
+        *slot = take_register(e);
+    else
+        GRADC_TRY(add_memory(e, l->place[r - 1], element(e, r), slot));
+    l->slot[r - 1] = *slot;
+    l->slot_stage[r - 1] = e->stage;
+    return GRADC_OK;
+}
+
+static gradc_map_fn *kernel(const emitter *e, const gradc_node *n, gradc_id x)
+{
+    const gradc_map_table *map = e->l->kernels->map[gradc_dtype_of(e->l->g, x)];
+    if (n->op == GRADC_OP_convert)
+        return map->convert[n->dtype];
+    return map->map[n->op];
+}
+
+static gradc_status emit_map(emitter *e, uint32_t i, gradc_id r)
+{
+    const gradc_node *n = node(e, r);
+    const gradc_id *in = gradc_node_in(n);
+    uint32_t slot, s[3];
+    for (uint32_t k = 0; k < 3; k++)
+        GRADC_TRY(operand(e, in[k < n->n_in ? k : 0], &s[k]));
+    give_registers(e, i, r, true);
+    GRADC_TRY(result_slot(e, r, &slot));
+    give_registers(e, i, r, false);
+    const gradc_id typed = in[gradc_node_row(n)->kind == GRADC_KIND_TERNARY];
+    return add_op(e, kernel(e, n, typed), slot, s[0], s[1], s[2]);
+}
+
+/* Many operands: added one after the other. */
+static gradc_status emit_sum(emitter *e, uint32_t i, gradc_id r)
+{
+    const gradc_node *n = node(e, r);
+    const gradc_id *in = gradc_node_in(n);
+    gradc_map_fn *add = e->l->kernels->map[n->dtype]->map[GRADC_OP_add];
+    uint32_t slot, first, next;
+    GRADC_TRY(operand(e, in[0], &first));
+    for (uint32_t k = 1; k < n->n_in; k++)
+        GRADC_TRY(operand(e, in[k], &next));
+    GRADC_TRY(result_slot(e, r, &slot));
+    for (uint32_t k = 1; k < n->n_in; k++) {
+        GRADC_TRY(operand(e, in[k], &next));
+        GRADC_TRY(add_op(e, add, slot, k == 1 ? first : slot, next, first));
+    }
+    give_registers(e, i, r, true);
+    return GRADC_OK;
+}
+
+/* A reshape that strides cannot express: its operand, in C order. */
+static gradc_status emit_copy(emitter *e, gradc_id r)
+{
+    uint32_t slot, x;
+    GRADC_TRY(operand(e, node(e, r)->u.in[0], &x));
+    GRADC_TRY(result_slot(e, r, &slot));
+    const gradc_dtype d = (gradc_dtype)node(e, r)->dtype;
+    return add_op(e, e->l->kernels->map[d]->convert[d], slot, x, x, x);
+}
+
+static gradc_status emit_reduce(emitter *e, uint32_t i, gradc_id r)
+{
+    gradc_lowering *l = e->l;
+    const gradc_node *n = node(e, r);
+    const gradc_id x = n->u.in[0];
+    const gradc_split s =
+        gradc_split_shape(gradc_shape_of(l->g, x), n->attr[0], n->attr[1]);
+    loop_reduce *red = &e->loop->reduce[e->loop->n_reduce++];
+    *red = (loop_reduce){
+        .op = &l->kernels->reduce[gradc_dtype_of(l->g, x)]->of[n->op],
+        .form = s.inner != 1 ? REDUCE_COLUMNS : s.outer != 1 ? REDUCE_ROWS : REDUCE_ALL,
+        .n = s.n, .inner = s.inner, .results = s.outer * s.inner,
+        .to = l->place[r - 1], .acc = e->acc_bytes, .element = (uint32_t)element(e, x)};
+    e->acc_bytes += gradc_align(red->form == REDUCE_COLUMNS
+                                    ? red->inner * sizeof(uint64_t)
+                                    : sizeof(pairwise));
+    (void)i;
+    return operand(e, x, &red->slot);
+}
+
+static gradc_status emit(emitter *e, uint32_t i, gradc_id r)
+{
+    const gradc_node *n = node(e, r);
+    const gradc_step step = gradc_node_row(n)->step;
+    if (step == GRADC_STEP_REDUCE)
+        return emit_reduce(e, i, r);
+    if (step == GRADC_STEP_VIEW)
+        return emit_copy(e, r);
+    return n->op == GRADC_OP_addn ? emit_sum(e, i, r) : emit_map(e, i, r);
+}
+
+/* ---- the stage ---- */
+
+/* For each node, the last place in the stage that reads it; reductions read at the
+ * end of the block. */
+static void find_last_users(emitter *e)
+{
+    const gradc_lowering *l = e->l;
+    const gradc_stage *st = &l->s->stage[e->stage - 1];
+    for (uint32_t i = 0; i < st->count; i++)
+        l->slot[l->s->node[st->first + i] - 1] = i;
+    for (uint32_t i = 0; i < st->count; i++) {
+        const gradc_node *n = node(e, l->s->node[st->first + i]);
+        const bool to_end = gradc_node_row(n)->step == GRADC_STEP_REDUCE;
+        for (uint32_t k = 0; k < n->n_in; k++) {
+            const gradc_id x = gradc_node_in(n)[k];
+            if (l->s->stage_of[x - 1] != e->stage)
+                continue;
+            uint32_t *last = &e->last_user[l->slot[x - 1]];
+            *last = to_end || *last == UINT32_MAX ? UINT32_MAX : i;
+        }
+    }
+}
+
+/* Blocks as large as keeps the registers in L1, and fitting the rows. */
+static void choose_block(gradc_loop *p, uint32_t registers)
+{
+    size_t block = GRADC_BLOCK;
+    while (block > LEAST_BLOCK && registers * block * sizeof(double) > REGISTERS_BYTES)
+        block /= 2;
+    if (p->row > 0 && p->row <= GRADC_BLOCK)
+        block = block < p->row ? p->row : block / p->row * p->row;
+    p->block = p->total < block ? p->total : block;
+    p->register_bytes = gradc_align((p->block ? p->block : 1) * sizeof(double));
+}
+
+static void number_slots(gradc_loop *p)
+{
+    for (uint32_t i = 0; i < p->n_op; i++) {
+        uint32_t *s[] = {&p->op[i].r, &p->op[i].x, &p->op[i].y, &p->op[i].z};
+        for (int k = 0; k < 4; k++)
+            if (*s[k] >= MEMORY)
+                *s[k] += p->n_register - MEMORY;
+    }
+    for (uint32_t i = 0; i < p->n_reduce; i++)
+        if (p->reduce[i].slot >= MEMORY)
+            p->reduce[i].slot += p->n_register - MEMORY;
+}
+
+static gradc_status emit_all(emitter *e)
+{
+    const gradc_lowering *l = e->l;
+    const gradc_stage *st = &l->s->stage[e->stage - 1];
+    for (uint32_t i = 0; i < st->count; i++)
+        GRADC_TRY(emit(e, i, l->s->node[st->first + i]));
+    number_slots(e->loop);
+    return GRADC_OK;
+}
+
+gradc_status gradc_lower_loop(gradc_lowering *l, uint32_t at)
+{
+    const gradc_stage *st = &l->s->stage[at];
+    gradc_loop *p = gradc_lower_get(l, sizeof *p);
+    emitter e = {.l = l, .loop = p, .stage = at + 1};
+    e.last_user = gradc_alloc_zero((size_t)st->count, sizeof *e.last_user);
+    e.free_list = gradc_alloc(((size_t)st->count + 1) * sizeof *e.free_list);
+    gradc_status status = GRADC_ENOMEM;
+    if (p != NULL)
+        p->reduce = gradc_lower_get(l, st->count * sizeof *p->reduce);
+    if (p == NULL || p->reduce == NULL || e.last_user == NULL || e.free_list == NULL)
+        goto done;
+    p->total = (size_t)l->g->shape[st->space]->size;
+    p->row = (size_t)st->row;
+    choose_block(p, 0);
+    find_last_users(&e);
+    status = emit_all(&e);
+    if (status != GRADC_OK)
+        goto done;
+    choose_block(p, p->n_register);
+    gradc_lower_scratch(l, gradc_loop_scratch(p, e.acc_bytes));
+    status = gradc_lower_step(l, "loop", gradc_loop_run, p);
+done:
+    gradc_release(e.last_user);
+    gradc_release(e.free_list);
+    return status;
+}

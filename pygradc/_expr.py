@@ -1,0 +1,458 @@
+"""`Expr`: a node of a graph that feels like an ndarray.
+
+A light handle: the graph, the id of the node and the number of its dtype. Operators and
+NumPy functions add nodes; nothing is computed before a value is asked for.
+"""
+
+import numpy as np
+
+from pygradc import errors
+from pygradc._lib import (
+    BOOL,
+    DIFFERENTIATED,
+    DTYPES,
+    F64,
+    I64,
+    OPS,
+    check,
+    error,
+    lib,
+    ops,
+)
+
+# Dtype numbers each elementwise op takes.
+_TAKES = [frozenset(DTYPES.index(d) for d in row.dtypes) for row in ops()]
+_IS_TEST = [row.kind == "test" for row in ops()]
+_POW = OPS["pow"]
+
+_SHAPE_MANY = 64  # elements shown by repr at most
+
+
+class Expr:
+    """A traced or symbolic array.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : numpy.dtype
+        float64, float32, int64 or bool.
+    """
+
+    __slots__ = ("graph", "id", "code", "_shape")
+    __array_priority__ = 1000
+
+    def __init__(self, graph, node, code):
+        self.graph = graph
+        self.id = node
+        self.code = code
+        self._shape = None
+
+    # ---- what it is ----
+
+    @property
+    def shape(self):
+        if self._shape is None:
+            self._shape = self.graph.shape(self.id)
+        return self._shape
+
+    @property
+    def dtype(self):
+        return DTYPES[self.code]
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+    @property
+    def size(self):
+        n = 1
+        for d in self.shape:
+            n *= d
+        return n
+
+    @property
+    def itemsize(self):
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self):
+        return self.size * self.itemsize
+
+    @property
+    def T(self):
+        return self.transpose()
+
+    @property
+    def mT(self):
+        return np.matrix_transpose(self)
+
+    @property
+    def real(self):
+        return self
+
+    @property
+    def imag(self):
+        return np.zeros_like(self)
+
+    @property
+    def flat(self):
+        return iter(self.ravel())
+
+    def __len__(self):
+        if not self.shape:
+            raise error(errors.DTypeError, "len() of a 0-d array")
+        return self.shape[0]
+
+    def __iter__(self):
+        if not self.shape:
+            raise error(errors.DTypeError, "iteration over a 0-d array")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __repr__(self):
+        known = self.graph.values.get(self.id)
+        value = "" if known is None or known.size > _SHAPE_MANY else f" = {known}"
+        return f"Expr({self.dtype} {self.shape}{value})"
+
+    __hash__ = object.__hash__
+
+    # ---- asking for numbers ----
+
+    def _number(self, what, way):
+        if self.graph.role(self.id) & DIFFERENTIATED:
+            raise error(
+                errors.ConcretizationError,
+                f"{what} of a value that is being differentiated would lose its "
+                f"gradient: use {way}, or pygradc.value_of for the bare number",
+            )
+        return self.graph.value(self.id, what)
+
+    def __array__(self, dtype=None, copy=None):
+        value = self._number(
+            "a plain array",
+            "np.stack or pygradc.numpy.array to build one, "
+            "pygradc.numpy.zeros to assign into one",
+        )
+        return np.array(value, dtype=dtype, copy=copy)
+
+    def __float__(self):
+        return float(self._number("float()", "NumPy's function, as np.sin, for math's"))
+
+    def item(self, *args):
+        """The bare number, if that loses no gradient."""
+        return self._number("item()", "the array itself").item(*args)
+
+    def tolist(self):
+        """Nested lists of bare numbers, if that loses no gradient."""
+        return self._number("tolist()", "the array itself").tolist()
+
+    def __bool__(self):
+        return bool(self.graph.value(self.id, "a truth value"))
+
+    def __int__(self):
+        return int(self.graph.value(self.id, "int()"))
+
+    def __index__(self):
+        if self.code != I64:
+            raise error(errors.DTypeError, f"{self.dtype} cannot be used as an index")
+        return int(self.graph.value(self.id, "an index"))
+
+    def __complex__(self):
+        return complex(float(self))
+
+    def __format__(self, spec):
+        return format(value_of(self), spec) if spec else repr(self)
+
+    # ---- NumPy's protocols ----
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        from pygradc._protocol import apply_ufunc
+
+        return apply_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func, types, args, kwargs):
+        from pygradc._protocol import apply_function
+
+        return apply_function(func, args, kwargs)
+
+    def __getitem__(self, key):
+        from pygradc._indexing import get_item
+
+        return get_item(self, key)
+
+    def __setitem__(self, key, value):
+        """Makes this handle stand for the array with the items replaced. Other handles,
+        and arrays this one was a view of, keep their value."""
+        from pygradc._indexing import set_item
+
+        new = set_item(self, key, value)
+        self.id, self.code, self._shape = new.id, new.code, None
+
+
+def expr(graph, node, code):
+    """Expr of a builder's result; raises the graph's error if that is 0."""
+    if node == 0:
+        check(graph.h)
+    return Expr(graph, node, code)
+
+
+def value_of(x):
+    """The bare number or array behind `x`, which carries no gradient.
+
+    Parameters
+    ----------
+    x : Expr or array_like
+
+    Returns
+    -------
+    ndarray or NumPy scalar
+
+    Raises
+    ------
+    ConcretizationError
+        `x` has no value yet, because `jit` is recording.
+    """
+    if not isinstance(x, Expr):
+        return np.asarray(x)[()]
+    return x.graph.value(x.id, "value_of")[()]
+
+
+# ---- lifting and promotion ----
+
+
+def _weak_code(value, code):
+    """Dtype number that Python number `value` takes beside dtype number `code`."""
+    if isinstance(value, bool):
+        return code
+    if isinstance(value, int):
+        return I64 if code == BOOL else code
+    return F64 if code > 1 else code
+
+
+def lift(graph, value, code=F64):
+    """`value` as an Expr of `graph`; a Python number takes a dtype that fits `code`."""
+    if type(value) is Expr:
+        if value.graph is not graph:
+            raise error(
+                errors.GraphError,
+                "expressions of two different graphs cannot be combined: one belongs "
+                "to a trace that has ended, or to another",
+            )
+        return value
+    if isinstance(value, (bool, int, float)) and not isinstance(value, np.generic):
+        code = _weak_code(value, code)
+        try:
+            return Expr(graph, graph.scalar(value, code), code)
+        except OverflowError as why:
+            raise error(errors.ArgumentError, f"{why} ({value})") from None
+    if isinstance(value, (list, tuple)) and _contains_expr(value):
+        return np.stack([lift(graph, v, code) for v in value])
+    try:
+        array = np.asarray(value)
+    except ValueError as why:
+        raise error(errors.ArgumentError, f"not an array: {why}") from None
+    x = graph.capture(array)
+    return Expr(graph, x, graph.code(x))
+
+
+def _contains_expr(items):
+    return any(
+        type(v) is Expr or (isinstance(v, (list, tuple)) and _contains_expr(v))
+        for v in items
+    )
+
+
+def graph_of(*values):
+    """The graph of the first Expr among `values` and their items, or None."""
+    for v in values:
+        if type(v) is Expr:
+            return v.graph
+        if isinstance(v, (list, tuple)):
+            inner = graph_of(*v)
+            if inner is not None:
+                return inner
+    return None
+
+
+def convert(x, code):
+    """`x` in dtype number `code`."""
+    if x.code == code:
+        return x
+    return expr(x.graph, lib.gradc_convert(x.graph.h, x.id, code), code)
+
+
+def _fitting(op, code):
+    """The dtype number in which `op` is done on operands of dtype number `code`."""
+    if code in _TAKES[op]:
+        return code
+    return I64 if code == BOOL and I64 in _TAKES[op] else F64
+
+
+def promote(graph, values, op=None):
+    """`values` as Exprs of one dtype, as NumPy promotes them (NEP 50)."""
+    strong = [v for v in values if not _is_weak(v)]
+    exprs = [lift(graph, v) for v in strong]
+    code = exprs[0].code if exprs else F64
+    for e in exprs[1:]:
+        if e.code != code:
+            code = DTYPES.index(np.promote_types(DTYPES[code], e.dtype))
+    for v in values:
+        if _is_weak(v):
+            code = _weak_code(v, code)
+    if op is not None:
+        code = _fitting(op, code)
+    at = iter(exprs)
+    return [
+        convert(lift(graph, v, code) if _is_weak(v) else next(at), code) for v in values
+    ], code
+
+
+def _is_weak(value):
+    return isinstance(value, (bool, int, float)) and not isinstance(value, np.generic)
+
+
+def unary(op, x):
+    """Elementwise op number `op` of Expr `x`."""
+    code = _fitting(op, x.code)
+    x = convert(x, code)
+    result = BOOL if _IS_TEST[op] else code
+    return expr(x.graph, lib.gradc_unary(x.graph.h, op, x.id), result)
+
+
+def binary(op, x, y):
+    """Elementwise op number `op` of `x` and `y`, one of which is an Expr."""
+    if type(x) is Expr and type(y) is Expr and x.code == y.code and x.graph is y.graph:
+        graph, code = x.graph, _fitting(op, x.code)
+        if code != x.code:
+            x, y = convert(x, code), convert(y, code)
+    else:
+        graph = graph_of(x, y)
+        if op == _POW and _is_weak(y) and y == int(y) and abs(y) <= 64:
+            y = _structural(graph, x, int(y))
+        (x, y), code = promote(graph, (x, y), op)
+    result = BOOL if _IS_TEST[op] else code
+    return expr(graph, lib.gradc_binary(graph.h, op, x.id, y.id), result)
+
+
+def _structural(graph, x, number):
+    """`number` as a constant beside x: rules look at integer exponents."""
+    code = x.code if x.code <= 1 else F64
+    return Expr(graph, lib.gradc_const(graph.h, code, number), code)
+
+
+# ---- operators ----
+
+_OPERATORS = {
+    "add": "add",
+    "sub": "sub",
+    "mul": "mul",
+    "truediv": "div",
+    "floordiv": "floordiv",
+    "mod": "mod",
+    "pow": "pow",
+    "lt": "lt",
+    "le": "le",
+    "eq": "eq",
+    "ne": "ne",
+    "gt": "gt",
+    "ge": "ge",
+    "and": "logical_and",
+    "or": "logical_or",
+    "xor": "logical_xor",
+}
+_KNOWN = (Expr, bool, int, float, np.ndarray, np.generic, list, tuple)
+
+
+def _operator(op):
+    def method(self, other):
+        if not isinstance(other, _KNOWN):
+            return NotImplemented
+        return binary(op, self, other)
+
+    def reflected(self, other):
+        if not isinstance(other, _KNOWN):
+            return NotImplemented
+        return binary(op, other, self)
+
+    return method, reflected
+
+
+for _name, _op in _OPERATORS.items():
+    _method, _reflected = _operator(OPS[_op])
+    setattr(Expr, f"__{_name}__", _method)
+    if _name not in ("lt", "le", "eq", "ne", "gt", "ge"):
+        setattr(Expr, f"__r{_name}__", _reflected)
+
+Expr.__neg__ = lambda self: unary(OPS["neg"], self)
+Expr.__pos__ = lambda self: self
+Expr.__abs__ = lambda self: unary(OPS["abs"], self)
+Expr.__invert__ = lambda self: unary(OPS["logical_not"], self)
+Expr.__matmul__ = lambda self, other: np.matmul(self, other)
+Expr.__rmatmul__ = lambda self, other: np.matmul(other, self)
+Expr.__divmod__ = lambda self, other: (self // other, self % other)
+Expr.__round__ = lambda self, digits=0: np.round(self, digits)
+
+
+# ---- methods that are NumPy functions of the same name ----
+
+_METHODS = (
+    "all any argmax argmin argsort clip compress cumprod cumsum diagonal dot "
+    "max mean min nonzero prod ptp ravel repeat round searchsorted squeeze std "
+    "sum swapaxes take trace var argpartition"
+).split()
+
+
+def _method_of(name):
+    function = getattr(np, name)
+
+    def method(self, *args, **kwargs):
+        return function(self, *args, **kwargs)
+
+    method.__name__ = name
+    method.__doc__ = f"As `numpy.{name}`."
+    return method
+
+
+for _name in _METHODS:
+    setattr(Expr, _name, _method_of(_name))
+
+
+def _astype(self, dtype, order="K", casting="unsafe", subok=True, copy=True):
+    """As `numpy.ndarray.astype`."""
+    return np.astype(self, dtype)
+
+
+def _reshape(self, *shape, order="C", copy=None):
+    """As `numpy.ndarray.reshape`."""
+    shape = shape[0] if len(shape) == 1 else shape
+    return np.reshape(self, shape, order=order)
+
+
+def _transpose(self, *axes):
+    """As `numpy.ndarray.transpose`."""
+    axes = axes[0] if len(axes) == 1 else axes
+    return np.transpose(self, axes or None)
+
+
+def _copy(self, order="C"):
+    """Another handle of the same value."""
+    return Expr(self.graph, self.id, self.code)
+
+
+def _flatten(self, order="C"):
+    """As `numpy.ndarray.flatten`."""
+    return np.ravel(self, order)
+
+
+def _conjugate(self):
+    """The value itself: it is real."""
+    return self
+
+
+def _fill(self, value):
+    """As `numpy.ndarray.fill`."""
+    self[...] = value
+
+
+Expr.astype, Expr.reshape, Expr.transpose = _astype, _reshape, _transpose
+Expr.copy, Expr.flatten, Expr.fill = _copy, _flatten, _fill
+Expr.conj = Expr.conjugate = _conjugate

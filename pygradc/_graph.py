@@ -1,0 +1,214 @@
+"""Graphs as Python holds them: a handle, the values known so far, the current trace.
+
+A `Graph` belongs to one thread. While a transform traces a function its graph is the
+thread's current one, and everything traced inside, nested transforms included, adds to
+it. Leaves that stand for arrays hold their values; evaluation is lazy and keeps what it
+computed, so that a loop that tests convergence computes nothing twice.
+"""
+
+import threading
+
+import numpy as np
+
+from pygradc import errors
+from pygradc._lib import (
+    CODES,
+    DATA,
+    DEFERRED,
+    DTYPES,
+    F64,
+    check,
+    error,
+    ffi,
+    lib,
+)
+from pygradc._program import Program, cached_program
+
+# Scalars that rules look at are structure; any other is a parameter of the trace, so
+# that a step size that changes does not make a new program.
+STRUCTURAL = frozenset((0.0, 1.0, 2.0, -1.0, 0.5))
+
+# Captured arrays up to this size are copied, so that changing them in place later in
+# the function is harmless; larger ones are read when the trace is evaluated.
+COPIED_BYTES = 65536
+
+_state = threading.local()
+
+
+def current():
+    """The graph being traced by this thread, or None."""
+    return getattr(_state, "graph", None)
+
+
+class tracing:
+    """Context in which `graph` is the thread's current one, one level deeper."""
+
+    __slots__ = ("graph", "outer")
+
+    def __init__(self, graph):
+        self.graph = graph
+
+    def __enter__(self):
+        self.outer = current()
+        _state.graph = self.graph
+        self.graph.depth += 1
+        return self.graph
+
+    def __exit__(self, *exc):
+        _state.graph = self.outer
+        self.graph.depth -= 1
+
+
+class Graph:
+    """A C graph with the values of its leaves.
+
+    Parameters
+    ----------
+    recording : bool
+        Constants become part of the structure: for `jit` and explicit graphs, whose
+        programs are compiled once. Otherwise they are parameters of the trace.
+    """
+
+    __slots__ = (
+        "h", "recording", "values", "captured", "leaves", "depth", "__weakref__",
+    )
+
+    def __init__(self, recording=False):
+        handle = lib.gradc_graph_new()
+        if handle == ffi.NULL:
+            raise errors.OutOfMemoryError("out of memory")
+        self.h = ffi.gc(handle, lib.gradc_graph_free)
+        self.recording = recording
+        self.depth = 0  # transforms under way
+        self.values = {}  # id -> ndarray, of leaves and of what was evaluated
+        self.captured = {}  # id(array) -> (array, kept, node)
+        self.leaves = []  # ids of the leaves that have values, in order
+
+    # ---- leaves ----
+
+    def input(self, code, shape, role):
+        """Id of a new input without a value."""
+        x = lib.gradc_input(self.h, code, len(shape), shape, role)
+        return x or check(self.h)
+
+    def leaf(self, array, role):
+        """Id of a new input that stands for `array`, which must have a known dtype and
+        be contiguous."""
+        x = self.input(CODES[array.dtype], array.shape, role)
+        self.values[x] = array
+        self.leaves.append(x)
+        return x
+
+    def scalar(self, value, code):
+        """Id of the number `value` as a 0-d node of dtype number `code`."""
+        if code > 1:
+            x = lib.gradc_const_i64(self.h, value) if code == 2 else 0
+            return x or lib.gradc_const(self.h, code, value) or check(self.h)
+        if self.recording or value in STRUCTURAL:
+            return lib.gradc_const(self.h, code, value) or check(self.h)
+        return self.leaf(np.asarray(value, DTYPES[code]), DATA)
+
+    def capture(self, array):
+        """Id of a leaf for an array met while tracing."""
+        if array.dtype not in CODES:
+            array = as_supported(array)
+        if array.ndim == 0 and array.dtype == DTYPES[F64]:
+            return self.scalar(float(array), F64)
+        known = self.captured.get(id(array))
+        if known is not None:
+            _, kept, x = known
+            if kept.nbytes > COPIED_BYTES or _same_bytes(kept, array):
+                return x
+        copy = self.recording or array.nbytes <= COPIED_BYTES
+        kept = np.array(array, order="C") if copy else np.ascontiguousarray(array)
+        x = self.leaf(kept, DATA)
+        self.captured[id(array)] = (array, kept, x)
+        return x
+
+    # ---- values ----
+
+    def value(self, x, what="a value"):
+        """ndarray of node `x`, evaluated now.
+
+        Raises
+        ------
+        ConcretizationError
+            `x` depends on an argument that has no value yet, as under `jit`.
+        """
+        known = self.values.get(x)
+        if known is not None:
+            return known
+        if self.role(x) & DEFERRED:
+            raise error(
+                errors.ConcretizationError,
+                f"{what} was asked for while jit records, when arguments have no "
+                "values: use np.where, or leave this part out of jit",
+            )
+        leaves, key = self._cone(x)
+        program = cached_program(("cone", *key), lambda: Program(self, leaves, [x]))
+        (result,) = program([self.values[i] for i in leaves])
+        self.values[x] = result
+        lib.gradc_mark(self.h, x)
+        return result
+
+    def _cone(self, x):
+        key = ffi.new("uint64_t[2]")
+        room = 64
+        while True:
+            leaves = ffi.new("gradc_id[]", room)
+            n = lib.gradc_cone(self.h, x, leaves, room, key)
+            if n == 2**64 - 1:
+                raise errors.OutOfMemoryError("out of memory")
+            if n <= room:
+                return list(leaves[0:n]), (key[0], key[1])
+            room = n
+
+    def key(self):
+        """What identifies the structure of the whole trace."""
+        out = ffi.new("uint64_t[2]")
+        lib.gradc_graph_hash(self.h, out)
+        return out[0], out[1]
+
+    # ---- facts ----
+
+    def describe(self, x):
+        """The library's gradc_node_info of node `x`."""
+        info = ffi.new("gradc_node_info *")
+        lib.gradc_node_describe(self.h, x, info)
+        return info
+
+    def shape(self, x):
+        info = self.describe(x)
+        return tuple(info.dim[0 : info.rank])
+
+    def code(self, x):
+        return self.describe(x).dtype
+
+    def role(self, x):
+        return self.describe(x).role
+
+
+def as_supported(array):
+    """`array` in one of the four dtypes; integers widen to int64.
+
+    Raises
+    ------
+    DTypeError
+        Complex, half, long double, object, string or date arrays.
+    """
+    kind = array.dtype.kind
+    if array.dtype in CODES:
+        return array
+    if kind in "iu" and array.dtype != np.uint64:
+        return array.astype(np.int64)
+    if kind == "f" and array.dtype.itemsize in (4, 8):  # other byte orders
+        return array.astype(array.dtype.newbyteorder("="))
+    raise error(
+        errors.DTypeError,
+        f"arrays of {array.dtype} cannot take part in a trace: "
+        "float64, float32, int64 and bool can",
+    )
+
+
+def _same_bytes(a, b):
+    return a.shape == b.shape and a.tobytes() == b.tobytes()

@@ -1,0 +1,261 @@
+"""Indexing of traced values, for reading and for assignment."""
+
+import numpy as np
+
+from pygradc import errors
+from pygradc._elementwise import where
+from pygradc._expr import Expr, convert, expr, lift, value_of
+from pygradc._lib import BOOL, I64, error, lib
+from pygradc._protocol import implements, not_given
+from pygradc._shaping import broadcast_to, ravel, reshape_to, take_flat, transpose
+
+
+def _entries(x, key):
+    """The key as a list without Ellipsis, one entry for each axis of `x` (None adds
+    one); bool arrays as index arrays."""
+    key = list(key) if isinstance(key, tuple) else [key]
+    entries = []
+    for k in key:
+        if isinstance(k, (list, range)):
+            k = np.asarray(k)
+            k = k.astype(np.int64) if k.size == 0 else k
+        if isinstance(k, Expr) and k.code == BOOL:
+            k = value_of(k)
+        if isinstance(k, (bool, np.bool_)) or (
+            isinstance(k, np.ndarray) and k.dtype == bool
+        ):
+            entries.extend(_bool_entries(x, np.asarray(k), len(entries)))
+        else:
+            entries.append(k)
+    used = sum(k is not None and k is not Ellipsis for k in entries)
+    if used > x.ndim:
+        raise error(
+            errors.IndexRangeError, f"{used} indices for an array of shape {x.shape}"
+        )
+    rest = [slice(None)] * (x.ndim - used)
+    at = next((i for i, k in enumerate(entries) if k is Ellipsis), len(entries))
+    return entries[:at] + rest + entries[at + 1 :]
+
+
+def _bool_entries(x, mask, axis):
+    if mask.ndim == 0:
+        raise error(errors.UnsupportedError, "indexing a traced value by one bool")
+    if x.shape[axis : axis + mask.ndim] != mask.shape:
+        raise error(
+            errors.IndexRangeError,
+            f"boolean index of shape {mask.shape} does not fit shape {x.shape}",
+        )
+    return np.nonzero(mask)
+
+
+def _is_integer(k):
+    return isinstance(k, (int, np.integer)) or (
+        isinstance(k, (np.ndarray, Expr)) and k.ndim == 0
+    )
+
+
+def _checked(i, n, axis):
+    """The integer index `i` counted from the front."""
+    i = i.__index__() if not isinstance(i, np.ndarray) else i.item()
+    if not -n <= i < n:
+        raise error(
+            errors.IndexRangeError,
+            f"index {i} is out of range for axis {axis} of size {n}",
+        )
+    return i + n if i < 0 else i
+
+
+def _slices(x, entries):
+    """`x` with the slices among `entries` taken, axes kept."""
+    begin, step, size = [], [], []
+    axes = [k for k in entries if k is not None]
+    for k, n in zip(axes, x.shape, strict=True):
+        if isinstance(k, slice):
+            lo, hi, by = k.indices(n)
+            begin.append(lo)
+            step.append(by)
+            size.append(len(range(lo, hi, by)))
+        else:
+            begin.append(0)
+            step.append(1)
+            size.append(n)
+    begin = [b if s else 0 for b, s in zip(begin, size, strict=True)]
+    node = lib.gradc_slice(x.graph.h, x.id, begin, step, size)
+    return expr(x.graph, node, x.code)
+
+
+def _basic(x, entries):
+    fixed, shape, axis = [], [], 0
+    for k in entries:
+        if k is None:
+            shape.append(1)
+            continue
+        if isinstance(k, slice):
+            fixed.append(k)
+            shape.append(len(range(*k.indices(x.shape[axis]))))
+        else:
+            i = _checked(k, x.shape[axis], axis)
+            fixed.append(slice(i, i + 1))
+        axis += 1
+    return reshape_to(_slices(x, fixed), shape)
+
+
+def _flat_index(indices, dims):
+    """One index into the joined axes of sizes `dims` for several that broadcast."""
+    if not any(isinstance(i, Expr) for i in indices):
+        try:
+            return np.ravel_multi_index(
+                [np.where(i < 0, i + n, i) for i, n in zip(indices, dims, strict=True)],
+                dims,
+            )
+        except ValueError:
+            raise error(
+                errors.IndexRangeError, f"an index is out of range for axes {dims}"
+            ) from None
+    if len(indices) == 1:
+        return indices[0]
+    flat = 0
+    for i, n in zip(indices, dims, strict=True):
+        flat = flat * n + np.where(i < 0, i + n, i)
+    return flat
+
+
+def _advanced(x, entries):
+    """Index arrays, among slices and integers, by NumPy's rules."""
+    x = _slices(x, entries)
+    kept, joined, axis, place, before = [], [], 0, [], 0
+    for at, k in enumerate(entries):
+        if k is None:
+            before += 1
+            continue
+        if isinstance(k, slice):
+            kept.append(axis)
+        else:
+            joined.append((axis, k if isinstance(k, Expr) else np.asarray(k)))
+            place.append(at)
+        axis += 1
+    for _, k in joined:
+        kind = k.dtype.kind
+        if kind not in "iu":
+            raise error(errors.IndexRangeError, f"arrays of {k.dtype} are no indices")
+    dims = [x.shape[a] for a, _ in joined]
+    index = _flat_index([k for _, k in joined], dims)
+    rest = [x.shape[a] for a in kept]
+    front = transpose(x, [a for a, _ in joined] + kept)
+    n = int(np.prod(dims, dtype=np.int64))
+    front = reshape_to(front, [n, *rest])
+    index = lift(x.graph, index)
+    node = lib.gradc_gather(x.graph.h, front.id, convert(index, I64).id)
+    r = expr(x.graph, node, x.code)
+
+    # The indexed axes stand where the index arrays stood if those were neighbours,
+    # in front otherwise; None adds axes in between.
+    together = place[-1] - place[0] + 1 == len(place)
+    lead = list(index.shape)
+    shape, at = [], 0
+    slots = [("index", None)] if not together else []
+    for i, k in enumerate(entries):
+        if together and i == place[0]:
+            slots.append(("index", None))
+        if k is None:
+            slots.append(("new", None))
+        elif isinstance(k, slice):
+            slots.append(("kept", at))
+            at += 1
+    order = []
+    for kind, which in slots:
+        if kind == "index":
+            order += range(len(lead))
+            shape += lead
+        elif kind == "new":
+            shape.append(1)
+        else:
+            order.append(len(lead) + which)
+            shape.append(rest[which])
+    return reshape_to(transpose(r, order), shape)
+
+
+def get_item(x, key):
+    """x[key]."""
+    entries = _entries(x, key)
+    if all(k is None or isinstance(k, slice) or _is_static(k) for k in entries):
+        return _basic(x, entries)
+    return _advanced(x, entries)
+
+
+def _is_static(k):
+    """An integer known now."""
+    return _is_integer(k) and not isinstance(k, Expr)
+
+
+def set_item(x, key, value):
+    """`x` with x[key] = value."""
+    bare = tuple(value_of(k) if isinstance(k, Expr) else k for k in _as_tuple(key))
+    try:
+        positions = np.arange(x.size).reshape(x.shape)[bare]
+    except IndexError as why:
+        raise error(errors.IndexRangeError, str(why)) from None
+    value = lift(x.graph, value, x.code)
+    if value.ndim > positions.ndim:
+        value = reshape_to(value, value.shape[value.ndim - positions.ndim :])
+    value = convert(broadcast_to(value, positions.shape), x.code)
+    flat, last = np.unique(positions.ravel()[::-1], return_index=True)
+    if flat.size != positions.size:  # of repeated positions the last one counts
+        value = take_flat(value, positions.size - 1 - last)
+        positions = flat
+    if flat.size == x.size:
+        order = np.empty(x.size, np.int64)
+        order[positions.ravel()] = np.arange(x.size)
+        return reshape_to(take_flat(value, order), x.shape)
+    mask = np.zeros(x.size, bool)
+    mask[flat] = True
+    return where(mask.reshape(x.shape), _spread(value, positions, x), x)
+
+
+def _as_tuple(key):
+    return key if isinstance(key, tuple) else (key,)
+
+
+def _spread(value, positions, x):
+    """Zeros like `x` with `value` at the flat `positions`."""
+    work = convert(value, I64) if value.code == BOOL else value
+    index = lift(x.graph, np.ascontiguousarray(positions.ravel(), np.int64))
+    node = lib.gradc_scatter(x.graph.h, ravel(work).id, index.id, x.size)
+    return reshape_to(convert(expr(x.graph, node, work.code), value.code), x.shape)
+
+
+@implements(np.take)
+def take(a, indices, axis=None, out=None, mode="raise"):
+    not_given(out=out)
+    if mode != "raise":
+        n = a.size if axis is None else a.shape[axis]
+        indices = np.asarray(value_of(indices))
+        indices = indices % n if mode == "wrap" else np.clip(indices, 0, n - 1)
+    if axis is None:
+        return ravel(a)[indices]
+    axis = axis + a.ndim if axis < 0 else axis
+    return a[(slice(None),) * axis + (indices,)]
+
+
+@implements(np.take_along_axis)
+def take_along_axis(arr, indices, axis=-1):
+    indices = value_of(indices)
+    positions = np.take_along_axis(
+        np.arange(arr.size).reshape(arr.shape), indices, axis
+    )
+    return take_flat(arr, positions)
+
+
+@implements(np.nonzero)
+def nonzero(a):
+    return np.nonzero(value_of(a))
+
+
+@implements(np.searchsorted)
+def searchsorted(a, v, side="left", sorter=None):
+    return np.searchsorted(value_of(a), value_of(v), side, sorter)
+
+
+@implements(np.argsort)
+def argsort(a, axis=-1, kind=None, order=None, *, stable=None):
+    return np.argsort(value_of(a), axis, kind="stable")

@@ -1,0 +1,195 @@
+"""Tracing a function: arguments become variables, the result becomes nodes.
+
+The outermost transform makes a graph; transforms inside it add to the same graph, with
+a fresh `ident` node as the variable, so that perturbations are never confused.
+"""
+
+import numpy as np
+
+from pygradc import _tree, errors
+from pygradc._expr import Expr, lift
+from pygradc._graph import Graph, as_supported, current, tracing
+from pygradc._lib import CODES, DIFFERENTIATED, VARIABLE, error, lib
+from pygradc._program import Program, cached_program
+
+
+def positions(argnums, n_args, name):
+    """`argnums` as a tuple of positions from the front."""
+    wanted = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for i in wanted:
+        if not isinstance(i, (int, np.integer)) or not -n_args <= i < n_args:
+            raise errors.ArgumentError(
+                f"{name}: argnums {argnums} for {n_args} positional arguments"
+            )
+    return tuple(i % n_args for i in wanted)
+
+
+def differentiable_array(x, where):
+    """Leaf `x` of a differentiated argument as an array, or an Expr as it is.
+
+    Raises
+    ------
+    DTypeError
+        `x` is no float: integers, bools and objects have no derivative.
+    """
+    if isinstance(x, Expr):
+        if x.code > 1:
+            raise _not_differentiable(x.dtype, where)
+        return x
+    if isinstance(x, (int, float)) and not isinstance(x, (bool, np.generic)):
+        return np.float64(x)
+    if not isinstance(x, (np.ndarray, np.generic)):
+        raise error(
+            errors.DTypeError,
+            f"{where} is a {type(x).__name__}: only floats, float arrays and tuples, "
+            "lists and dicts of them can be differentiated",
+        )
+    if x.dtype.kind in "iub":
+        raise _not_differentiable(x.dtype, where)
+    return as_supported(x) if x.dtype not in CODES else x
+
+
+def _not_differentiable(dtype, where):
+    return error(
+        errors.DTypeError,
+        f"{where} is {dtype}, which has no derivative: use .astype(float)",
+    )
+
+
+# Role bits that tell the variables of nested transforms apart. Deeper ones have none:
+# there, results stay traced even where they could be numbers.
+LEVELS = (8, 16, 32, 64)
+
+
+class Trace:
+    """One call of a transform: its graph, and the leaves it differentiates.
+
+    Parameters
+    ----------
+    function, args, kwargs
+        What is traced.
+    argnums : tuple of int
+        Positions of the arguments that are differentiated.
+
+    Attributes
+    ----------
+    outermost : bool
+        This call made the graph, and returns arrays.
+    xs : list of Expr
+        Variables, one for each leaf of the differentiated arguments.
+    out
+        What the function returned.
+    """
+
+    def __init__(self, function, args, kwargs, argnums):
+        outer = current()
+        self.outermost = outer is None
+        self.graph = outer or Graph()
+        self.xs, self.sources = [], []
+        depth = self.graph.depth
+        self.level = LEVELS[depth] if depth < len(LEVELS) else None
+        with tracing(self.graph):
+            args = [
+                self._differentiated(a, i) if i in argnums else self._variable(a)
+                for i, a in enumerate(args)
+            ]
+            kwargs = {name: self._variable(a) for name, a in kwargs.items()}
+            self.args = args
+            self.out = function(*args, **kwargs)
+
+    def _differentiated(self, arg, i):
+        leaves = []
+        structure = _tree.flatten(arg, leaves)
+        own = []
+        for x in leaves:
+            x = differentiable_array(x, f"argument {i}")
+            self.sources.append(x)
+            own.append(self._fresh(x, VARIABLE | DIFFERENTIATED))
+        self.xs += own
+        return _tree.unflatten(structure, iter(own))
+
+    def _fresh(self, x, role):
+        """A variable that stands for `x` alone."""
+        graph = self.graph
+        role |= self.level or 0
+        if isinstance(x, Expr):
+            if x.graph is not graph:
+                raise errors.GraphError("an argument belongs to a trace that has ended")
+            return Expr(graph, lib.gradc_ident(graph.h, x.id, role), x.code)
+        if not x.flags.c_contiguous:
+            x = np.ascontiguousarray(x)
+        return Expr(graph, graph.leaf(np.asarray(x), role), CODES[x.dtype])
+
+    def _variable(self, arg):
+        """An argument that is not differentiated: float arrays are variables."""
+
+        def each(x):
+            if isinstance(x, (np.ndarray, np.floating)) and x.dtype in CODES:
+                if x.dtype.kind == "f":
+                    return self._fresh(x, VARIABLE)
+            elif type(x) is float:
+                return self._fresh(np.float64(x), VARIABLE)
+            return x
+
+        if type(arg) in (np.ndarray, float):
+            return each(arg)
+        if isinstance(arg, (tuple, list, dict)):
+            return _tree.map_leaves(each, arg)
+        return each(arg)
+
+    def scalar_output(self, out, name):
+        """`out` as a 0-d float Expr of this graph."""
+        if not isinstance(out, (Expr, int, float, np.ndarray, np.generic)):
+            raise error(
+                errors.DTypeError,
+                f"{name}: the function must return a number, not "
+                f"{type(out).__name__}",
+            )
+        y = lift(self.graph, out)
+        if y.shape != ():
+            raise error(
+                errors.ShapeError,
+                f"{name}: the function must return a scalar, not shape {y.shape}: "
+                "use jacobian or vjp",
+            )
+        if y.code > 1:
+            raise _not_differentiable(y.dtype, f"{name}: the result")
+        return y
+
+    # ---- results ----
+
+    def finish(self, key, wanted, extend):
+        """Values of the `wanted` nodes, then of those that `extend` adds to the graph.
+
+        Outermost, the trace's program is found by `key` and the structure of the
+        trace; `extend` is called only if there is none yet. Inside another trace the
+        nodes are returned, as arrays where no outer variable plays a part.
+        """
+        graph = self.graph
+        if not self.outermost:
+            nodes = wanted + extend()
+            return [self._settle(n) for n in nodes]
+        leaves = graph.leaves
+
+        def make():
+            return Program(graph, list(leaves), wanted + extend())
+
+        program = cached_program((graph.key(), *key, *wanted), make)
+        values = graph.values
+        return program([values[i] for i in leaves])
+
+    def _settle(self, node):
+        """Expr of `node`, or its value if no variable of an outer level plays a part."""
+        graph = self.graph
+        own = VARIABLE | DIFFERENTIATED | (self.level or 0)
+        if self.level is None or graph.role(node) & ~own:
+            return Expr(graph, node, graph.code(node))
+        return graph.value(node)
+
+
+def like(value, source):
+    """`value` as a NumPy scalar unless `source` is an ndarray, when 0-d."""
+    if value.ndim == 0 and not isinstance(source, np.ndarray):
+        return value[()]
+    return value
+

@@ -1,0 +1,301 @@
+"""The transforms of functions: grad, value_and_grad, vjp, jvp."""
+
+import functools
+
+import numpy as np
+
+from pygradc import _tree, errors
+from pygradc._expr import Expr, lift
+from pygradc._lib import CODES, error
+from pygradc._program import jvp_nodes, vjp_nodes
+from pygradc._trace import Trace, differentiable_array, like, positions
+
+
+def _rebuilt(trace, function_args, argnums, values):
+    """`values`, one for each differentiated leaf, as trees like the arguments; a tuple
+    of trees if `argnums` is a sequence."""
+    wanted = positions(argnums, len(function_args), "argnums")
+    found = {}
+    at = iter(
+        [like(v, s) if isinstance(v, np.ndarray) else v
+         for v, s in zip(values, trace.sources, strict=True)]
+    )
+    for i in sorted(set(wanted)):
+        found[i] = _tree.map_leaves(lambda _: next(at), function_args[i])
+    if isinstance(argnums, int):
+        return found[wanted[0]]
+    return tuple(found[i] for i in wanted)
+
+
+def value_and_grad(function, argnums=0, has_aux=False):
+    """Function that returns the value of `function` and its gradient.
+
+    Parameters
+    ----------
+    function : callable
+        Returns a scalar; with `has_aux`, a pair of that and anything else.
+    argnums : int or sequence of int
+        Positional arguments to differentiate: floats, float arrays, or tuples, lists,
+        dicts of them.
+    has_aux : bool
+        The second part of the function's result is passed on.
+
+    Returns
+    -------
+    callable
+        Takes what `function` takes; returns ``(value, gradient)``, or
+        ``((value, aux), gradient)``. A gradient has the structure of its argument and
+        in each leaf its shape and dtype; a tuple of them if `argnums` is a sequence.
+
+    Raises
+    ------
+    ShapeError
+        The function's result is no scalar.
+    DTypeError
+        A differentiated argument is an integer or bool array.
+
+    Notes
+    -----
+    Traces at every call, so it always means what the code means now; the compiled
+    program is found again by the structure of the trace. Reverse accumulation: at most
+    about 4 evaluations of the function (Griewank & Walther 2008, section 3.3).
+
+    Examples
+    --------
+    >>> import numpy as np, pygradc as pg
+    >>> value, slope = pg.value_and_grad(lambda x: np.sin(x**2))(1.0)
+    >>> float(slope)  # 2 x cos(x^2)
+    1.0806046117362795
+    """
+
+    @functools.wraps(function)
+    def transformed(*args, **kwargs):
+        where = positions(argnums, len(args), "value_and_grad")
+        trace = Trace(function, args, kwargs, where)
+        out, aux = trace.out, None
+        if has_aux:
+            if not isinstance(out, tuple) or len(out) != 2:
+                raise error(
+                    errors.ArgumentError, "has_aux: the function must return a pair"
+                )
+            out, aux = out
+        y = trace.scalar_output(out, "value_and_grad")
+        xs = [x.id for x in trace.xs]
+        value, *slopes = trace.finish(
+            ("grad", *xs),
+            [y.id],
+            lambda: vjp_nodes(trace.graph, y.id, 0, xs),
+        )
+        gradient = _rebuilt(trace, args, argnums, slopes)
+        value = like(value, None) if isinstance(value, np.ndarray) else value
+        if not has_aux:
+            return value, gradient
+        return (value, _concrete(trace, aux)), gradient
+
+    return transformed
+
+
+def grad(function, argnums=0, has_aux=False):
+    """Function that returns the gradient of `function`.
+
+    Parameters
+    ----------
+    function, argnums, has_aux
+        As for `value_and_grad`.
+
+    Returns
+    -------
+    callable
+        Returns the gradient, or ``(gradient, aux)``.
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        As `value_and_grad`.
+
+    Notes
+    -----
+    Reverse accumulation; see `value_and_grad`.
+
+    Examples
+    --------
+    >>> import numpy as np, pygradc as pg
+    >>> pg.grad(lambda w, x: np.dot(w, x))(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    array([3., 4.])
+    """
+    both = value_and_grad(function, argnums, has_aux)
+
+    @functools.wraps(function)
+    def transformed(*args, **kwargs):
+        value, gradient = both(*args, **kwargs)
+        return (gradient, value[1]) if has_aux else gradient
+
+    return transformed
+
+
+def _concrete(trace, tree):
+    """`tree` with the traced values of an ended trace as arrays."""
+    if not trace.outermost:
+        return tree
+
+    def each(x):
+        if not isinstance(x, Expr):
+            return x
+        return like(trace.graph.value(x.id), None)
+
+    return _tree.map_leaves(each, tree)
+
+
+def _output_leaves(trace):
+    """Leaves of the function's result as Exprs, and their structure."""
+    leaves = []
+    structure = _tree.flatten(trace.out, leaves)
+    return [lift(trace.graph, y) for y in leaves], structure
+
+
+def jvp(function, primals, tangents):
+    """Value of `function` and its derivative along `tangents`: forward mode.
+
+    Parameters
+    ----------
+    function : callable
+    primals : sequence
+        Its positional arguments; floats, float arrays, or trees of them.
+    tangents : sequence
+        A direction: trees like `primals`, with leaves of the same shapes.
+
+    Returns
+    -------
+    value : tree
+        What the function returns.
+    tangent : tree
+        J(primals) · tangents, of the structure of `value`.
+
+    Raises
+    ------
+    ShapeError, DTypeError
+        Tangents do not fit the primals.
+
+    Notes
+    -----
+    Griewank & Walther 2008, section 3.1; costs about one more evaluation.
+
+    Examples
+    --------
+    >>> import numpy as np, pygradc as pg
+    >>> value, slope = pg.jvp(np.sin, (0.0,), (2.0,))
+    >>> float(slope)
+    2.0
+    """
+    primals = tuple(primals)
+    trace = Trace(function, primals, {}, tuple(range(len(primals))))
+    directions = []
+    _tree.flatten(tuple(tangents), directions)
+    if len(directions) != len(trace.xs):
+        raise error(
+            errors.ShapeError,
+            f"jvp: {len(directions)} tangents for {len(trace.xs)} inputs",
+        )
+    graph = trace.graph
+    txs = []
+    for i, (x, t) in enumerate(zip(trace.xs, directions, strict=True)):
+        if not isinstance(t, Expr):
+            t = np.asarray(differentiable_array(t, f"tangent {i}"))
+            t = np.ascontiguousarray(t, x.dtype) if t.dtype != x.dtype else t
+            t = Expr(graph, graph.leaf(np.ascontiguousarray(t), 0), CODES[t.dtype])
+        txs.append(t)
+    ys, structure = _output_leaves(trace)
+    moving = [y.id for y in ys if y.code < 2]
+    results = trace.finish(
+        ("jvp", len(ys), *[x.id for x in trace.xs], *[t.id for t in txs]),
+        [y.id for y in ys],
+        lambda: jvp_nodes(graph, [x.id for x in trace.xs], [t.id for t in txs], moving),
+    )
+    results = [like(r, None) if isinstance(r, np.ndarray) else r for r in results]
+    values, slopes = results[: len(ys)], iter(results[len(ys) :])
+    slopes = [next(slopes) if y.code < 2 else None for y in ys]
+    return (
+        _tree.unflatten(structure, iter(values)),
+        _tree.unflatten(structure, iter(slopes)),
+    )
+
+
+def vjp(function, *primals):
+    """Value of `function` and the function that pulls cotangents back.
+
+    Parameters
+    ----------
+    function : callable
+    *primals
+        Its positional arguments; floats, float arrays, or trees of them.
+
+    Returns
+    -------
+    value : tree
+        What the function returns.
+    pullback : callable
+        Takes a cotangent, a tree like `value`; returns a tuple with one tree like each
+        primal: Jᵀ · cotangent.
+
+    Raises
+    ------
+    ShapeError
+        The cotangent does not fit the value.
+
+    Notes
+    -----
+    The function is traced once; each pullback runs one program. Griewank & Walther
+    2008, section 3.2.
+
+    Examples
+    --------
+    >>> import numpy as np, pygradc as pg
+    >>> value, pullback = pg.vjp(np.sin, np.array([0.0, 1.0]))
+    >>> pullback(np.array([1.0, 0.0]))
+    (array([1., 0.]),)
+    """
+    trace = Trace(function, primals, {}, tuple(range(len(primals))))
+    ys, structure = _output_leaves(trace)
+    graph = trace.graph
+    values = trace.finish(("value", len(ys)), [y.id for y in ys], lambda: [])
+    values = [like(v, None) if isinstance(v, np.ndarray) else v for v in values]
+    xs = [x.id for x in trace.xs]
+    every = tuple(range(len(primals)))
+
+    def pullback(cotangent):
+        given = []
+        _tree.flatten(cotangent, given)
+        if len(given) != len(ys):
+            raise error(
+                errors.ShapeError,
+                f"vjp: {len(given)} cotangents for {len(ys)} outputs",
+            )
+        total = None
+        for y, d in zip(ys, given, strict=True):
+            if y.code > 1:
+                continue
+            d = _cotangent(graph, y, d)
+            term = np.sum(y * d)
+            total = term if total is None else total + term
+        if total is None:
+            total = lift(graph, 0.0)
+        nodes = vjp_nodes(graph, total.id, 0, xs)
+        results = [Expr(graph, n, graph.code(n)) for n in nodes]
+        if trace.outermost:
+            results = [graph.value(r.id) for r in results]
+        return _rebuilt(trace, primals, every, results)
+
+    return _tree.unflatten(structure, iter(values)), pullback
+
+
+def _cotangent(graph, y, d):
+    if not isinstance(d, Expr):
+        d = np.asarray(d)
+        if d.shape != y.shape:
+            raise error(
+                errors.ShapeError,
+                f"vjp: cotangent of shape {d.shape} for an output of shape {y.shape}",
+            )
+        d = np.ascontiguousarray(d, y.dtype)
+        return Expr(graph, graph.leaf(d, 0), y.code)
+    return d

@@ -1,0 +1,60 @@
+"""Builds pygradc._core; the kernels are compiled once per ISA and element type."""
+
+import os
+import platform
+from itertools import product
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_ext import build_ext
+
+# element types that each kernel file exists for
+KERNELS = {
+    "elementwise": ("f64", "f32", "i64", "b8"),
+    "reduce": ("f64", "f32", "i64", "b8"),
+    "move": ("f64", "f32", "i64", "b8"),
+    "scan": ("f64", "f32", "i64", "b8"),
+    "matmul": ("f64", "f32"),
+}
+# -ffp-contract=off: fused only where the source says so, so that all builds agree.
+# errno and traps are never looked at; -fno-semantic-interposition: nobody replaces us.
+FLAGS = [
+    "-std=gnu11",
+    "-O2",
+    "-fvisibility=hidden",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-Wall",
+    "-Wextra",
+    "-Wno-psabi",
+    *os.environ.get("PYGRADC_CFLAGS", "").split(),
+]
+ISA_FLAGS = {"base": []}
+if platform.machine().lower() in ("x86_64", "amd64"):
+    ISA_FLAGS["avx2"] = ["-march=x86-64-v3"]
+    ISA_FLAGS["avx512"] = ["-march=x86-64-v4", "-mprefer-vector-width=512"]
+
+
+class build_kernels(build_ext):
+    """Compiles csrc/kern once per ISA and element type, and links all of it."""
+
+    def build_extension(self, ext):
+        ext.extra_compile_args = FLAGS
+        for isa, (name, dtypes) in product(ISA_FLAGS, KERNELS.items()):
+            for dtype in dtypes:
+                ext.extra_objects += self.compiler.compile(
+                    [f"csrc/kern/{name}.c"],
+                    output_dir=str(Path(self.build_temp) / f"{isa}_{dtype}"),
+                    include_dirs=["csrc"],
+                    macros=[("GRADC_ISA", isa), ("GRADC_DTYPE", dtype)],
+                    extra_postargs=FLAGS + ISA_FLAGS[isa],
+                    depends=[str(p) for p in Path("csrc").glob("**/*.[hd]*")],
+                )
+        super().build_extension(ext)
+
+
+setup(
+    cffi_modules=["pygradc/_cffi_build.py:ffi"],
+    cmdclass={"build_ext": build_kernels},
+)

@@ -1,0 +1,164 @@
+/* test_matmul.c -- matrix products against a naive loop, on every ISA of this machine.
+ *
+ * Every shape is computed twice, whole and cut into four, and must give the same bits;
+ * memory beside r and past the scratch must stay as it was. */
+#include "kernels.h"
+
+/* How an operand lies: in C or Fortran order, backwards, with gaps both ways. */
+typedef enum layout { PLAIN, TRANSPOSED, BACKWARD, GAPS, LAYOUTS } layout;
+
+typedef struct matrix {
+    void *memory;
+    const void *at;
+    ptrdiff_t row, col;
+} matrix;
+
+static matrix make_matrix(int type, layout how, size_t m, size_t n)
+{
+    const ptrdiff_t gap = how == GAPS ? 2 : 1;
+    const size_t count = m * n * (how == GAPS ? 4 : 1);
+    matrix x = {.memory = make_random(type, count)};
+    x.at = x.memory;
+    x.row = how == TRANSPOSED ? 1 : (ptrdiff_t)n * gap * gap;
+    x.col = how == TRANSPOSED ? (ptrdiff_t)m : gap;
+    if (how == BACKWARD && count > 0) {
+        x.at = (const char *)x.memory + (count - 1) * size_of[type];
+        x.row = -x.row, x.col = -x.col;
+    }
+    return x;
+}
+
+static void matmul(const gradc_matmul_table *table, gradc_matmul_task t)
+{
+    const size_t bytes = table->scratch(t.m, t.n, t.k);
+    t.scratch = aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
+    char *end = (char *)t.scratch + bytes;
+    *end = 77;
+    table->run(&t);
+    CHECK(*end == 77, "scratch overrun %zu %zu %zu", t.m, t.n, t.k);
+    free(t.scratch);
+}
+
+/* Whether r = x y within the bound of a sum in any order, and nothing beside it. */
+static bool product_holds(int type, const gradc_matmul_task *t)
+{
+    for (size_t i = 0; i < t->m; i++)
+        for (size_t j = 0; j < (size_t)t->r_row; j++) {
+            const long double got =
+                get(type, t->r, (int64_t)i * t->r_row + (int64_t)j);
+            if (j >= t->n) {
+                if (got != 7)
+                    return false;
+                continue;
+            }
+            long double sum = 0, size = 0;
+            for (ptrdiff_t p = 0; p < (ptrdiff_t)t->k; p++) {
+                const long double term =
+                    get(type, t->x, (ptrdiff_t)i * t->x_row + p * t->x_col) *
+                    get(type, t->y, p * t->y_row + (ptrdiff_t)j * t->y_col);
+                sum += term, size += fabsl(term);
+            }
+            if (!(fabsl(got - sum) <= ((long double)t->k + 1) * unit(type) * size))
+                return false;
+        }
+    return true;
+}
+
+/* Tiles of at least two rows and columns give the bits of the whole. */
+static bool cuts_agree(const gradc_matmul_table *table, int type,
+                       const gradc_matmul_task *t)
+{
+    const size_t size = size_of[type], m0 = t->m > 3 ? 2 : t->m, n0 = t->n > 3 ? 2 : t->n;
+    void *r = make(type, t->m * (size_t)t->r_row);
+    memcpy(r, t->r, t->m * (size_t)t->r_row * size);
+    for (int part = 0; part < 4; part++) {
+        const size_t i = part & 1 ? m0 : 0, j = part & 2 ? n0 : 0;
+        gradc_matmul_task c = *t;
+        c.m = part & 1 ? t->m - m0 : m0, c.n = part & 2 ? t->n - n0 : n0;
+        c.x = (const char *)t->x + (ptrdiff_t)i * t->x_row * (ptrdiff_t)size;
+        c.y = (const char *)t->y + (ptrdiff_t)j * t->y_col * (ptrdiff_t)size;
+        c.r = (char *)r + ((ptrdiff_t)i * t->r_row + (ptrdiff_t)j) * (ptrdiff_t)size;
+        matmul(table, c);
+    }
+    const bool same = memcmp(r, t->r, t->m * (size_t)t->r_row * size) == 0;
+    free(r);
+    return same;
+}
+
+static void check_product(const tables *s, int type, size_t m, size_t n, size_t k,
+                          layout how_x, layout how_y)
+{
+    matrix x = make_matrix(type, how_x, m, k), y = make_matrix(type, how_y, k, n);
+    const size_t r_row = n + 3;
+    void *r = make(type, m * r_row);
+    for (size_t i = 0; i < m * r_row; i++)
+        set(type, r, (int64_t)i, 7);
+    const gradc_matmul_task t = {m, n, k, x.at, x.row, x.col, y.at, y.row, y.col,
+                                 r, (ptrdiff_t)r_row, NULL};
+    matmul(s->matmul[type], t);
+    CHECK(product_holds(type, &t), "%s %s %zux%zux%zu layouts %d %d", s->isa,
+          type_name[type], m, n, k, how_x, how_y);
+    CHECK(cuts_agree(s->matmul[type], type, &t), "%s %s %zux%zux%zu layouts %d %d",
+          s->isa, type_name[type], m, n, k, how_x, how_y);
+    free(x.memory), free(y.memory), free(r);
+}
+
+static void test_matmul(const tables *s, int type)
+{
+    for (size_t n = 0; n <= 70; n++) {
+        const size_t shapes[][3] = {
+            {n, n, n}, {n, 71 - n, 5}, {71 - n, 3, n}, {5, n, 71 - n},
+            {1, n, 20}, {n, 1, 20}, {20, n, 1}, {1, 1, n}, {2, 2, n}, {9, n, 2},
+            {1, 20, n}, {20, 1, n},
+        };
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+            const size_t *d = shapes[i];
+            check_product(s, type, d[0], d[1], d[2], below(LAYOUTS), below(LAYOUTS));
+        }
+    }
+    for (layout x = 0; x < LAYOUTS; x++)
+        for (layout y = 0; y < LAYOUTS; y++) {
+            check_product(s, type, 13, 37, 50, x, y);
+            check_product(s, type, 1, 37, 1050, x, y);
+            check_product(s, type, 37, 1, 1050, x, y);
+            check_product(s, type, 1, 2500, 7, x, y);
+            check_product(s, type, 2500, 1, 7, x, y);
+            check_product(s, type, 21, 77, 300, x, y);
+        }
+    const size_t large[] = {127, 128, 129, 300};
+    for (int i = 0; i < 4; i++) {
+        const size_t n = large[i];
+        check_product(s, type, n, n, n, below(LAYOUTS), below(LAYOUTS));
+        check_product(s, type, n, 11, 900, TRANSPOSED, PLAIN);
+        check_product(s, type, 3, n, 900, PLAIN, TRANSPOSED);
+    }
+    check_product(s, type, 3, 3000, 70, PLAIN, PLAIN);
+    check_product(s, type, 3000, 5, 70, TRANSPOSED, PLAIN);
+}
+
+/* A float32 dot product of n terms errs like pairwise summation, not like n. */
+static void test_long_dot(const tables *s)
+{
+    const size_t n = 1000003;
+    float *x = make(GRADC_F32, n), *y = make(GRADC_F32, n), r;
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        x[i] = (float)below(1000) / 1000, y[i] = (float)below(1000) / 1000;
+        sum += (double)x[i] * y[i];
+    }
+    matmul(s->matmul[GRADC_F32], (gradc_matmul_task){1, 1, n, x, 0, 1, y, 1, 0, &r, 1, 0});
+    CHECK(fabs(r - sum) <= 4 * 0x1p-24 * sum, "%s: %g", s->isa, fabs(r - sum) / sum);
+    free(x), free(y);
+}
+
+int main(void)
+{
+    for (int isa = 0; isa < ISAS; isa++) {
+        if (!usable(isa))
+            continue;
+        for (int type = GRADC_F64; type <= GRADC_F32; type++)
+            test_matmul(&all[isa], type);
+        test_long_dot(&all[isa]);
+    }
+    return check_report();
+}
