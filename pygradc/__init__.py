@@ -3,15 +3,67 @@
     >>> import numpy as np, pygradc as pg
     >>> pg.grad(lambda x: np.sum(np.sin(x) * x))(np.array([0.0, 1.0]))
     array([0.        , 1.38177329])
+
+Every elementwise row of the op table is a function here too: ``pg.relu``,
+``pg.sigmoid``, ``pg.erf``, ...
 """
 
+from pygradc import errors
 from pygradc._expr import Expr, value_of
-from pygradc._lib import ops
+from pygradc._function import Function, function, grad_of, graph_text, var
+from pygradc._jacobian import Diagonal, hessian, jacobian
+from pygradc._jit import jit
+from pygradc._lib import OPS, ops
 from pygradc._transform import grad, jvp, value_and_grad, vjp
-from pygradc.errors import GradcError, ShapeError
+from pygradc.errors import (
+    ArgumentError,
+    ConcretizationError,
+    DTypeError,
+    GradcError,
+    GraphError,
+    IndexRangeError,
+    OutOfMemoryError,
+    ShapeError,
+    UnsupportedError,
+)
 
 __version__ = "0.1.0"
 __all__ = [
-    "Expr", "GradcError", "ShapeError", "grad", "jvp", "ops", "value_and_grad",
-    "value_of", "vjp",
+    "ArgumentError",
+    "ConcretizationError",
+    "DTypeError",
+    "Diagonal",
+    "Expr",
+    "Function",
+    "GradcError",
+    "GraphError",
+    "IndexRangeError",
+    "OutOfMemoryError",
+    "ShapeError",
+    "UnsupportedError",
+    "errors",
+    "function",
+    "grad",
+    "grad_of",
+    "graph_text",
+    "hessian",
+    "jacobian",
+    "jit",
+    "jvp",
+    "ops",
+    "value_and_grad",
+    "value_of",
+    "var",
+    "vjp",
 ]
+
+
+def __getattr__(name):
+    """Functions of the elementwise ops, made when first asked for."""
+    if name in OPS:
+        from pygradc._elementwise import elementwise
+
+        if ops()[OPS[name]].c is not None:
+            made = globals()[name] = elementwise(name)
+            return made
+    raise AttributeError(f"module 'pygradc' has no attribute {name!r}")

@@ -70,7 +70,14 @@ class Graph:
     """
 
     __slots__ = (
-        "h", "recording", "values", "captured", "leaves", "depth", "__weakref__",
+        "h",
+        "recording",
+        "values",
+        "captured",
+        "leaves",
+        "names",
+        "depth",
+        "__weakref__",
     )
 
     def __init__(self, recording=False):
@@ -79,6 +86,7 @@ class Graph:
             raise errors.OutOfMemoryError("out of memory")
         self.h = ffi.gc(handle, lib.gradc_graph_free)
         self.recording = recording
+        self.names = {}  # id -> name, of explicit variables
         self.depth = 0  # transforms under way
         self.values = {}  # id -> ndarray, of leaves and of what was evaluated
         self.captured = {}  # id(array) -> (array, kept, node)
@@ -141,8 +149,8 @@ class Graph:
         if self.role(x) & DEFERRED:
             raise error(
                 errors.ConcretizationError,
-                f"{what} was asked for while jit records, when arguments have no "
-                "values: use np.where, or leave this part out of jit",
+                f"{what} was asked of an expression whose variables have no values: "
+                "under jit use np.where, or leave this part out of jit",
             )
         leaves, key = self._cone(x)
         program = cached_program(("cone", *key), lambda: Program(self, leaves, [x]))

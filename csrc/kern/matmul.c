@@ -9,9 +9,11 @@
  * in each piece terms are fused one after another from zero, and pieces are added in
  * order. Packing, tile shape and edges do not show. So r may be cut anywhere into
  * smaller products without changing a bit, as long as no piece has a single row or
- * column unless r has: those with k contiguous are dot products, summed in another
- * order (matmul_vector.h), each element of which depends on k alone, too. */
+ * column unless r has. If r itself is a row or column, k contiguous in the matrix gives
+ * dot products, in another order (matmul_dot.h) but each still by k alone; cut such an
+ * r into pieces of more than TOGETHER (8) elements, because fewer are always dots. */
 #include "kern/kern.h"
+#include "kern/matmul_dot.h"
 #include "kern/matmul_pack.h"
 #include "kern/matmul_vector.h"
 #include "kern/simd.h"
