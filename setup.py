@@ -21,6 +21,7 @@ KERNELS = {
 FLAGS = [
     "-std=gnu11",
     "-O2",
+    "-g0",
     "-fvisibility=hidden",
     "-ffp-contract=off",
     "-fno-math-errno",
@@ -41,6 +42,7 @@ class build_kernels(build_ext):
 
     def build_extension(self, ext):
         ext.extra_compile_args = FLAGS
+        ext.extra_link_args = ["-Wl,-s"] if platform.system() == "Linux" else []
         for isa, (name, dtypes) in product(ISA_FLAGS, KERNELS.items()):
             for dtype in dtypes:
                 ext.extra_objects += self.compiler.compile(

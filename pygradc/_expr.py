@@ -238,7 +238,7 @@ def lift(graph, value, code=F64):
                 "to a trace that has ended, or to another",
             )
         return value
-    if isinstance(value, (bool, int, float)) and not isinstance(value, np.generic):
+    if _is_weak(value):
         code = _weak_code(value, code)
         try:
             return Expr(graph, graph.scalar(value, code), code)
@@ -289,6 +289,14 @@ def _fitting(op, code):
 
 def promote(graph, values, op=None):
     """`values` as Exprs of one dtype, as NumPy promotes them (NEP 50)."""
+    first = values[0]
+    if type(first) is Expr and all(
+        type(v) is Expr and v.code == first.code and v.graph is graph for v in values
+    ):
+        code = first.code if op is None else _fitting(op, first.code)
+        if code == first.code:
+            return values, code
+        return [convert(v, code) for v in values], code
     strong = [v for v in values if not _is_weak(v)]
     exprs = [lift(graph, v) for v in strong]
     code = exprs[0].code if exprs else F64
@@ -307,6 +315,10 @@ def promote(graph, values, op=None):
 
 
 def _is_weak(value):
+    """Whether `value` is a Python number, whose dtype yields to that of arrays."""
+    kind = type(value)
+    if kind is float or kind is int or kind is Expr:
+        return kind is not Expr
     return isinstance(value, (bool, int, float)) and not isinstance(value, np.generic)
 
 
@@ -325,7 +337,7 @@ def binary(op, x, y):
         if code != x.code:
             x, y = convert(x, code), convert(y, code)
     else:
-        graph = graph_of(x, y)
+        graph = x.graph if type(x) is Expr else graph_of(x, y)
         if op == _POW and _is_weak(y) and y == int(y) and abs(y) <= 64:
             y = _structural(graph, x, int(y))
         (x, y), code = promote(graph, (x, y), op)

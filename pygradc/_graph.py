@@ -114,7 +114,7 @@ class Graph:
             return x or lib.gradc_const(self.h, code, value) or check(self.h)
         if self.recording or value in STRUCTURAL:
             return lib.gradc_const(self.h, code, value) or check(self.h)
-        return self.leaf(np.asarray(value, DTYPES[code]), DATA)
+        return self.leaf(DTYPES[code].type(value), DATA)
 
     def capture(self, array):
         """Id of a leaf for an array met while tracing."""

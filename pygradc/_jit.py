@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+from numpy import float64
 
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
@@ -73,17 +74,13 @@ def jit(function):
                 signature.append(a.dtype)
                 signature.append(a.shape)
                 arrays.append(a)
-            elif kind in (tuple, list, dict) or _is_tree(a):
+            elif _tree.is_tree(a):
                 return _replay_tree(function, recorded, args, kwargs)
             else:
                 arrays += _static(a, signature)
         return _run(function, recorded, tuple(signature), args, kwargs, arrays)
 
     return replay
-
-
-def _is_tree(a):
-    return isinstance(a, tuple) or hasattr(type(a), "__dataclass_fields__")
 
 
 def _static(a, signature):
@@ -114,7 +111,7 @@ def _replay_tree(function, recorded, args, kwargs):
 class _Recording:
     """What is kept of a recorded function."""
 
-    __slots__ = ("program", "captured", "structure", "static", "plain")
+    __slots__ = ("program", "captured", "build", "static", "plain")
 
     def __call__(self, arrays):
         if self.captured:
@@ -125,12 +122,14 @@ class _Recording:
             if isinstance(why, errors.GradcError):
                 raise
             results = self.program([_contiguous(a) for a in arrays])
-        results = [r if r.ndim else r[()] for r in results]
         if self.plain:
-            return results[0]
-        values = iter(results)
-        leaves = [next(values) if s is _TRACED else s for s in self.static]
-        return _tree.unflatten(self.structure, iter(leaves))
+            r = results[0]
+            return r if r.ndim else r[()]
+        results = [r if type(r) is float64 or r.ndim else r[()] for r in results]
+        if self.static is not None:
+            values = iter(results)
+            results = [next(values) if s is _TRACED else s for s in self.static]
+        return self.build(results)
 
 
 _TRACED = object()
@@ -187,16 +186,16 @@ def _record(function, args, kwargs):
         out = function(*traced_args, **traced_kwargs)
     leaves = []
     recording = _Recording()
-    recording.structure = _tree.flatten(out, leaves)
-    nodes = []
-    recording.static = []
+    structure = _tree.flatten(out, leaves)
+    recording.build, _ = _tree.builder(structure)
+    nodes, static = [], []
     for y in leaves:
         if isinstance(y, (Expr, np.ndarray, np.generic, float, int, bool)):
             nodes.append(lift(graph, y).id)
-            recording.static.append(_TRACED)
-        else:
-            recording.static.append(y)
-    recording.plain = recording.structure is Ellipsis and len(nodes) == 1
+            y = _TRACED
+        static.append(y)
+    recording.static = None if len(nodes) == len(leaves) else static
+    recording.plain = structure is Ellipsis and len(nodes) == 1
     recording.program = Program(graph, inputs + graph.leaves, nodes)
     recording.captured = [graph.values[x] for x in graph.leaves]
     return recording

@@ -1,10 +1,11 @@
 """Compiled programs: allocation of results and workspaces, and the call into C."""
 
-from functools import partial
+from numpy import empty, float64
 
-import numpy as np
+from pygradc._lib import DTYPES, F64, check, ffi, lib, raise_status
 
-from pygradc._lib import DTYPES, check, ffi, lib, raise_status
+# looked up once: the call is on the way of every gradient
+run, from_buffer, NULL = lib.gradc_run, ffi.from_buffer, ffi.NULL
 
 # Programs of traces that were met lately; the oldest goes first.
 MOST_PROGRAMS = 2048
@@ -23,15 +24,20 @@ def cached_program(key, make):
 
 
 class _Frame:
-    """What one call needs at a time: pointers and workspace."""
+    """What one call needs at a time: pointers, scalars and workspace.
 
-    __slots__ = ("args", "results", "workspace", "scalars")
+    0-d float64 arguments and results pass through `scalars` and `numbers`, to which
+    the pointers are set for good.
+    """
+
+    __slots__ = ("args", "results", "scalars", "numbers", "workspace")
 
     def __init__(self, n_args, n_results, workspace):
-        self.args = ffi.new("void *[]", n_args)
-        self.results = ffi.new("void *[]", n_results)
-        self.workspace = ffi.new("char[]", workspace)
         self.scalars = ffi.new("double[]", n_args)
+        self.numbers = ffi.new("double[]", n_results)
+        self.args = ffi.new("void *[]", [self.scalars + i for i in range(n_args)])
+        self.results = ffi.new("void *[]", [self.numbers + i for i in range(n_results)])
+        self.workspace = ffi.new("char[]", workspace)
 
 
 class Program:
@@ -49,7 +55,15 @@ class Program:
     May be called from several threads at once; the GIL is released while it runs.
     """
 
-    __slots__ = ("_h", "types", "_spare", "_sizes", "_makers")
+    __slots__ = (
+        "_h",
+        "_spare",
+        "_sizes",
+        "_scalar_args",
+        "_array_args",
+        "_number_results",
+        "_array_results",
+    )
 
     def __init__(self, graph, args, results):
         out, message = ffi.new("gradc_program **"), ffi.new("gradc_message *")
@@ -59,48 +73,58 @@ class Program:
         if status != lib.GRADC_OK:
             raise_status(status, message)
         self._h = ffi.gc(out[0], lib.gradc_program_free)
-        self.types = [(graph.shape(r), DTYPES[graph.code(r)]) for r in results]
-        self._makers = [partial(np.empty, shape, dtype) for shape, dtype in self.types]
         self._sizes = len(args), len(results), lib.gradc_program_workspace(self._h)
         self._spare = []
+        # places of 0-d float64 values, and of arrays
+        scalar = [_is_scalar(graph, x) for x in args]
+        self._scalar_args = [i for i, s in enumerate(scalar) if s]
+        self._array_args = [i for i, s in enumerate(scalar) if not s]
+        scalar = [_is_scalar(graph, x) for x in results]
+        self._number_results = [i for i, s in enumerate(scalar) if s]
+        self._array_results = [
+            (i, graph.shape(r), DTYPES[graph.code(r)])
+            for i, r in enumerate(results)
+            if not scalar[i]
+        ]
 
     def __call__(self, args):
-        """ndarrays of the results for contiguous ndarrays `args` (or floats, where the
-        argument is a 0-d float64), whose types must be those compiled for.
+        """Results for `args`: contiguous ndarrays of the types compiled for, or
+        numbers where the argument is a 0-d float64. A result is an ndarray, or a
+        np.float64 where it is a 0-d float64.
 
         Raises
         ------
         IndexRangeError
             An index computed or given was out of range.
+        BufferError or ValueError
+            An array is not contiguous.
         """
         try:
             frame = self._spare.pop()
         except IndexError:
             frame = _Frame(*self._sizes)
-        pointers, from_buffer = frame.args, ffi.from_buffer
-        for i, a in enumerate(args):
-            if type(a) is float:
-                frame.scalars[i] = a
-                pointers[i] = frame.scalars + i
-            else:
-                pointers[i] = from_buffer(a)
-        results = [make() for make in self._makers]
+        scalars = frame.scalars
+        for i in self._scalar_args:
+            scalars[i] = args[i]
+        pointers = frame.args
+        for i in self._array_args:
+            pointers[i] = from_buffer(args[i])
+        results = [None] * self._sizes[1]
         pointers = frame.results
-        for i, r in enumerate(results):
-            pointers[i] = from_buffer(r)
-        status = lib.gradc_run(
-            self._h, frame.args, frame.results, frame.workspace, ffi.NULL
-        )
-        if status != lib.GRADC_OK:
+        for i, shape, dtype in self._array_results:
+            array = results[i] = empty(shape, dtype)
+            pointers[i] = from_buffer(array)
+        if run(self._h, frame.args, pointers, frame.workspace, NULL):
             self._fail(frame)
+        numbers = frame.numbers
+        for i in self._number_results:
+            results[i] = float64(numbers[i])
         self._spare.append(frame)
         return results
 
     def _fail(self, frame):
         message = ffi.new("gradc_message *")
-        status = lib.gradc_run(
-            self._h, frame.args, frame.results, frame.workspace, message
-        )
+        status = run(self._h, frame.args, frame.results, frame.workspace, message)
         raise_status(status, message)
 
     def __repr__(self):
@@ -108,6 +132,11 @@ class Program:
         out = ffi.new("char[]", size)
         lib.gradc_program_print(self._h, out, size)
         return ffi.string(out).decode()
+
+
+def _is_scalar(graph, x):
+    info = graph.describe(x)
+    return info.rank == 0 and info.dtype == F64
 
 
 def vjp_nodes(graph, y, dr, xs):

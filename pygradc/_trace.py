@@ -15,6 +15,8 @@ from pygradc._program import Program, cached_program
 
 def positions(argnums, n_args, name):
     """`argnums` as a tuple of positions from the front."""
+    if type(argnums) is int and 0 <= argnums < n_args:
+        return (argnums,)
     wanted = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for i in wanted:
         if not isinstance(i, (int, np.integer)) or not -n_args <= i < n_args:
@@ -32,7 +34,12 @@ def differentiable_array(x, where):
     DTypeError
         `x` is no float: integers, bools and objects have no derivative.
     """
-    if isinstance(x, Expr):
+    kind = type(x)
+    if kind is float:
+        return np.float64(x)
+    if kind is np.ndarray and x.dtype in CODES and x.dtype.kind == "f":
+        return x
+    if kind is Expr:
         if x.code > 1:
             raise _not_differentiable(x.dtype, where)
         return x
@@ -98,6 +105,12 @@ class Trace:
             self.out = function(*args, **kwargs)
 
     def _differentiated(self, arg, i):
+        if type(arg) is np.ndarray or type(arg) is float:
+            x = differentiable_array(arg, f"argument {i}")
+            self.sources.append(x)
+            x = self._fresh(x, VARIABLE | DIFFERENTIATED)
+            self.xs.append(x)
+            return x
         leaves = []
         structure = _tree.flatten(arg, leaves)
         own = []
@@ -112,30 +125,25 @@ class Trace:
         """A variable that stands for `x` alone."""
         graph = self.graph
         role |= self.level or 0
-        if isinstance(x, Expr):
+        if type(x) is Expr:
             if x.graph is not graph:
                 raise errors.GraphError("an argument belongs to a trace that has ended")
             return Expr(graph, lib.gradc_ident(graph.h, x.id, role), x.code)
-        if not x.flags.c_contiguous:
+        if x.ndim and not x.flags.c_contiguous:
             x = np.ascontiguousarray(x)
-        return Expr(graph, graph.leaf(np.asarray(x), role), CODES[x.dtype])
+        return Expr(graph, graph.leaf(x, role), CODES[x.dtype])
 
     def _variable(self, arg):
         """An argument that is not differentiated: float arrays are variables."""
 
-        def each(x):
-            if isinstance(x, (np.ndarray, np.floating)) and x.dtype in CODES:
-                if x.dtype.kind == "f":
-                    return self._fresh(x, VARIABLE)
-            elif type(x) is float:
-                return self._fresh(np.float64(x), VARIABLE)
-            return x
-
-        if type(arg) in (np.ndarray, float):
-            return each(arg)
-        if isinstance(arg, (tuple, list, dict)):
-            return _tree.map_leaves(each, arg)
-        return each(arg)
+        if _tree.is_tree(arg):
+            return _tree.map_leaves(self._variable, arg)
+        if type(arg) is float:
+            return self._fresh(np.float64(arg), VARIABLE)
+        if isinstance(arg, (np.ndarray, np.floating)) and arg.dtype in CODES:
+            if arg.dtype.kind == "f":
+                return self._fresh(arg, VARIABLE)
+        return arg
 
     def scalar_output(self, out, name):
         """`out` as a 0-d float Expr of this graph."""
@@ -188,8 +196,8 @@ class Trace:
 
 
 def like(value, source):
-    """`value` as a NumPy scalar unless `source` is an ndarray, when 0-d."""
-    if value.ndim == 0 and not isinstance(source, np.ndarray):
-        return value[()]
-    return value
-
+    """Array `value` as its source is: a NumPy scalar for a 0-d one that is no ndarray.
+    An Expr stays what it is."""
+    if type(value) is Expr or value.ndim:
+        return value
+    return np.asarray(value) if isinstance(source, np.ndarray) else value[()]

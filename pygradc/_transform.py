@@ -11,20 +11,20 @@ from pygradc._program import jvp_nodes, vjp_nodes
 from pygradc._trace import Trace, differentiable_array, like, positions
 
 
-def _rebuilt(trace, function_args, argnums, values):
-    """`values`, one for each differentiated leaf, as trees like the arguments; a tuple
-    of trees if `argnums` is a sequence."""
-    wanted = positions(argnums, len(function_args), "argnums")
-    found = {}
-    at = iter(
-        [like(v, s) if isinstance(v, np.ndarray) else v
-         for v, s in zip(values, trace.sources, strict=True)]
-    )
-    for i in sorted(set(wanted)):
-        found[i] = _tree.map_leaves(lambda _: next(at), function_args[i])
+def _rebuilt(trace, args, where, argnums, values):
+    """`values`, one for each differentiated leaf, as trees like the arguments at the
+    positions `where`; a tuple of trees if `argnums` is a sequence."""
+    leaves = [like(v, s) for v, s in zip(values, trace.sources, strict=True)]
+    if len(where) == len(leaves) and not any([_tree.is_tree(args[i]) for i in where]):
+        trees = dict(zip(sorted(where), leaves, strict=True))
+    else:
+        at = iter(leaves)
+        trees = {
+            i: _tree.map_leaves(lambda _: next(at), args[i]) for i in sorted(set(where))
+        }
     if isinstance(argnums, int):
-        return found[wanted[0]]
-    return tuple(found[i] for i in wanted)
+        return trees[where[0]]
+    return tuple([trees[i] for i in where])
 
 
 def value_and_grad(function, argnums=0, has_aux=False):
@@ -86,8 +86,8 @@ def value_and_grad(function, argnums=0, has_aux=False):
             [y.id],
             lambda: vjp_nodes(trace.graph, y.id, 0, xs),
         )
-        gradient = _rebuilt(trace, args, argnums, slopes)
-        value = like(value, None) if isinstance(value, np.ndarray) else value
+        gradient = _rebuilt(trace, args, where, argnums, slopes)
+        value = like(value, None)
         if not has_aux:
             return value, gradient
         return (value, _concrete(trace, aux)), gradient
@@ -211,7 +211,7 @@ def jvp(function, primals, tangents):
         [y.id for y in ys],
         lambda: jvp_nodes(graph, [x.id for x in trace.xs], [t.id for t in txs], moving),
     )
-    results = [like(r, None) if isinstance(r, np.ndarray) else r for r in results]
+    results = [like(r, None) for r in results]
     values, slopes = results[: len(ys)], iter(results[len(ys) :])
     slopes = [next(slopes) if y.code < 2 else None for y in ys]
     return (
@@ -258,7 +258,7 @@ def vjp(function, *primals):
     ys, structure = _output_leaves(trace)
     graph = trace.graph
     values = trace.finish(("value", len(ys)), [y.id for y in ys], lambda: [])
-    values = [like(v, None) if isinstance(v, np.ndarray) else v for v in values]
+    values = [like(v, None) for v in values]
     xs = [x.id for x in trace.xs]
     every = tuple(range(len(primals)))
 
@@ -283,7 +283,7 @@ def vjp(function, *primals):
         results = [Expr(graph, n, graph.code(n)) for n in nodes]
         if trace.outermost:
             results = [graph.value(r.id) for r in results]
-        return _rebuilt(trace, primals, every, results)
+        return _rebuilt(trace, primals, every, every, results)
 
     return _tree.unflatten(structure, iter(values)), pullback
 

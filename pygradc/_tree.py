@@ -1,6 +1,14 @@
 """Pytrees: tuples, lists, dicts, named tuples and dataclasses of leaves."""
 
 import dataclasses
+from operator import itemgetter
+
+
+def is_tree(x):
+    """Whether `x` is a container that is taken apart, and no leaf."""
+    return isinstance(x, (tuple, list, dict)) or hasattr(
+        type(x), "__dataclass_fields__"
+    )
 
 
 def flatten(tree, leaves):
@@ -16,28 +24,51 @@ def flatten(tree, leaves):
         return None
     if isinstance(tree, tuple) and hasattr(kind, "_fields"):
         return kind, "fields", tuple([flatten(t, leaves) for t in tree])
-    if dataclasses.is_dataclass(kind):
+    if hasattr(kind, "__dataclass_fields__"):
         names = tuple(f.name for f in dataclasses.fields(kind))
         return kind, names, tuple([flatten(getattr(tree, n), leaves) for n in names])
     leaves.append(tree)
     return Ellipsis
 
 
-def unflatten(structure, leaves):
-    """The tree of `structure` with leaves taken from the iterator `leaves`."""
+def builder(structure, start=0):
+    """Function from a list of leaves to the tree of `structure`, and how many leaves
+    it takes from place `start` on. Made once, called often: tuples of leaves, and pairs
+    of trees, are built without a loop."""
     if structure is Ellipsis:
-        return next(leaves)
+        return itemgetter(start), 1
     if structure is None:
-        return None
+        return lambda leaves: None, 0
     kind, keys, parts = structure
-    items = [unflatten(p, leaves) for p in parts]
+    count, parts_of = 0, []
+    for part in parts:
+        build, n = builder(part, start + count)
+        parts_of.append(build)
+        count += n
+    if kind is tuple and len(parts) > 1 and all(p is Ellipsis for p in parts):
+        return itemgetter(*range(start, start + count)), count
+    if kind is tuple and len(parts) == 2:
+        first, second = parts_of
+        return lambda leaves: (first(leaves), second(leaves)), count
     if kind is list or kind is tuple:
-        return kind(items)
-    if kind is dict:
-        return dict(zip(keys, items, strict=True))
+        return lambda leaves: kind([build(leaves) for build in parts_of]), count
     if keys == "fields":
-        return kind(*items)
-    return kind(**dict(zip(keys, items, strict=True)))
+        return lambda leaves: kind(*[build(leaves) for build in parts_of]), count
+
+    def by_key(leaves):
+        return kind(
+            **{k: build(leaves) for k, build in zip(keys, parts_of, strict=True)}
+        )
+
+    def as_dict(leaves):
+        return {k: build(leaves) for k, build in zip(keys, parts_of, strict=True)}
+
+    return as_dict if kind is dict else by_key, count
+
+
+def unflatten(structure, leaves):
+    """The tree of `structure` with the given `leaves`."""
+    return builder(structure)[0](list(leaves))
 
 
 def map_leaves(function, tree):

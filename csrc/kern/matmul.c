@@ -180,7 +180,8 @@ static void run_blocks(const gradc_matmul_task *t, bool x_packed, bool y_packed)
 {
     const size_t depth = depth_of(t->k), width = y_packed ? WIDTH : t->n;
     T *const y_pack = t->scratch;
-    T *const x_pack = y_pack + (y_packed ? depth * vectors_up(min_size(width, t->n)) : 0);
+    const size_t y_width = y_packed ? vectors_up(min_size(width, t->n)) : 0;
+    T *const x_pack = y_pack + depth * y_width;
     for (size_t j = 0; j < t->n; j += width)
         for (size_t p = 0; p < t->k; p += depth) {
             block b = {
@@ -188,7 +189,8 @@ static void run_blocks(const gradc_matmul_task *t, bool x_packed, bool y_packed)
                 .k = min_size(depth, t->k - p),
                 .x_row = x_packed ? 1 : t->x_row,
                 .x_col = x_packed ? ROWS : t->x_col,
-                .y = (const T *)t->y + (ptrdiff_t)p * t->y_row + (ptrdiff_t)j * t->y_col,
+                .y = (const T *)t->y + (ptrdiff_t)p * t->y_row +
+                     (ptrdiff_t)j * t->y_col,
                 .y_row = t->y_row,
                 .r_row = t->r_row,
                 .x_packed = x_packed,

@@ -17,7 +17,7 @@ enum { VECS = 3 };
 #else
 enum { VECS = 2 };
 #endif
-enum { ROWS = Q };
+enum { ROWS = V_BYTES == 64 ? 8 : 4 };
 
 /* Vectors in the next panel when `n` columns are left. Four are cut 2 + 2, because a
  * panel of one vector has too few accumulators to hide the latency of the FMA. */

@@ -49,13 +49,16 @@ INLINE void group(T *lane, const T *x, const T *y, size_t full, const T *tail,
                   T identity, lane_fn *op)
 {
     vt a[GROUP];
+#pragma GCC unroll 8
     for (size_t v = 0; v < GROUP; v++)
         a[v] = v_set(identity);
     for (size_t i = 0; i < full; i += LANES)
+#pragma GCC unroll 8
         for (size_t v = 0; v < GROUP; v++) {
             const vt xv = v_load(x + i + v * W);
             a[v] = op(a[v], y ? xv * v_load(y + i + v * W) : xv);
         }
+#pragma GCC unroll 8
     for (size_t v = 0; v < GROUP; v++) {
         if (tail)
             a[v] = op(a[v], v_load(tail + v * W));

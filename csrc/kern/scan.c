@@ -116,8 +116,9 @@ INLINE bool beats(T x, T best, bool largest)
 INLINE bool any_beats(const T *x, T best, size_t n, bool largest)
 {
     vm any = {0};
+    const vt b = v_set(best);
     for (size_t i = 0; i < n; i += W) {
-        const vt v = v_load(x + i), b = v_set(best);
+        const vt v = v_load(x + i);
         any |= (vm)(largest ? v > b : v < b) | (vm)IS_NAN(v);
     }
     int64_t word[V_BYTES / 8], all = 0;

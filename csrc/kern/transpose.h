@@ -8,14 +8,19 @@
 
 #include "kern/simd.h"
 
+/* As wide as registers allow: a vector of the compiler's own making would be slow. */
 #if defined(__AVX512F__)
 enum { Q = 8 };
 #define ZIP_LOW 0, 8, 1, 9, 2, 10, 3, 11
 #define ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
-#else
+#elif defined(__AVX2__) || IS(f32)
 enum { Q = 4 };
 #define ZIP_LOW 0, 4, 1, 5
 #define ZIP_HIGH 2, 6, 3, 7
+#else
+enum { Q = 2 };
+#define ZIP_LOW 0, 2
+#define ZIP_HIGH 1, 3
 #endif
 
 typedef T vq __attribute__((vector_size(Q * sizeof(T))));
@@ -37,12 +42,13 @@ INLINE void transpose_block(T *r, ptrdiff_t r_step, const T *x, ptrdiff_t x_step
     for (int i = 0; i < Q; i++)
         memcpy(&a[i], x + i * x_step, sizeof a[i]);
     zip_all(b, a);
-    zip_all(a, b);
-    if (Q == 8)
+    if (Q > 2)
+        zip_all(a, b);
+    if (Q > 4)
         zip_all(b, a);
 #pragma GCC unroll 8
     for (int i = 0; i < Q; i++)
-        memcpy(r + i * r_step, Q == 8 ? &b[i] : &a[i], sizeof a[i]);
+        memcpy(r + i * r_step, Q == 4 ? &a[i] : &b[i], sizeof a[i]);
 }
 
 #undef ZIP_LOW

@@ -1,11 +1,11 @@
-/* varhyp.h -- inverse hyperbolic functions, by the logarithm of vlog.h.
+/* varhyp.h -- inverse hyperbolic functions, by the logarithm of vlogcore.h.
  *
  * Each is k ln2 + 2 atanh(s) with s a quotient of pairs: where |result| is small, k = 0
  * and s has a form without cancellation, e.g. x / (1 + sqrt(1 + x^2)) for arcsinh. */
 #ifndef GRADC_KERN_VARHYP_H
 #define GRADC_KERN_VARHYP_H
 
-#include "kern/vlog.h"
+#include "kern/vlogcore.h"
 
 #if IS(f64)
 /* sqrt(x^2 + one), one = 1 or -1, as a pair. */

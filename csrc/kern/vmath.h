@@ -13,9 +13,11 @@
 #include "kern/vexp.h"
 #include "kern/vhyp.h"
 #include "kern/vlog.h"
+#include "kern/vlogaddexp.h"
 #include "kern/vpow.h"
 #include "kern/vroot.h"
 #include "kern/vround.h"
+#include "kern/vsigmoid.h"
 #include "kern/vtrig.h"
 
 #endif

@@ -40,6 +40,21 @@ INLINE vacc v_acc_horner(vacc x, const double *c, int n)
     return p;
 }
 
+/* The same by the even and odd coefficients: half the latency. */
+INLINE vacc v_acc_poly(vacc x, const double *c, int n)
+{
+    const vacc z = x * x;
+    vacc p = v_acc_set(c[0]), q = v_acc_set(c[1]);
+#pragma GCC unroll 32
+    for (int i = 2; i < n; i++) {
+        const vacc next = v_acc_fma(p, z, v_acc_set(c[i]));
+        p = q;
+        q = next;
+    }
+    return v_acc_fma(p, x, q);
+}
+#define V_POLY(x, c) v_acc_poly(x, c, sizeof c / sizeof *c)
+
 #if IS(f32)
 typedef struct vwide {
     vacc lo, hi; /* lanes 0..W/2 and W/2..W */

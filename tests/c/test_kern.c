@@ -39,7 +39,8 @@ static void check_block(const tables *s, int type, int op, const void *x, size_t
     uint64_t acc, base;
     f->block(&acc, x, n);
     all[0].reduce[type]->of[op].block(&base, x, n);
-    CHECK(memcmp(&acc, &base, 8) == 0, "%s %s op %d n %zu", s->isa, type_name[type], op, n);
+    CHECK(memcmp(&acc, &base, 8) == 0, "%s %s op %d n %zu", s->isa, type_name[type], op,
+          n);
     if (n == 0) {
         f->clear(&base, 1);
         CHECK(acc == base, "%s %s op %d of nothing", s->isa, type_name[type], op);
@@ -200,14 +201,13 @@ static int64_t place(const view *v, int64_t i)
 
 static void test_load(const tables *s, int type, const void *x)
 {
-    const size_t size = size_of[type];
     const view v = random_view();
+    const char *from = (const char *)x + v.offset * (int64_t)size_of[type];
     void *r = make(type, GRADC_BLOCK);
     for (int64_t begin = 0; begin < v.size; begin += 1 + below(GRADC_BLOCK)) {
         const int64_t left = v.size - begin;
         const int64_t n = left < GRADC_BLOCK ? left : GRADC_BLOCK;
-        s->move[type]->load(r, (const char *)x + v.offset * (int64_t)size, v.rank, v.dim,
-                            v.stride, (size_t)begin, (size_t)n);
+        s->move[type]->load(r, from, v.rank, v.dim, v.stride, (size_t)begin, (size_t)n);
         bool same = true;
         for (int64_t i = 0; i < n; i++)
             same &= get(type, r, i) == get(type, x, place(&v, begin + i));
@@ -263,10 +263,10 @@ static void test_gather(const tables *s, int type)
                 set(type, want, at, get(type, want, at) + v);
             }
         if (s->move[type]->scatter) {
-            CHECK(s->move[type]->scatter(back, r, index, N, ROWS, width) == bad, "%s %s",
-                  s->isa, type_name[type]);
-            CHECK(memcmp(back, want, ROWS * width * size_of[type]) == 0, "%s %s width %zu",
-                  s->isa, type_name[type], width);
+            const size_t at = s->move[type]->scatter(back, r, index, N, ROWS, width);
+            CHECK(at == bad, "%s %s", s->isa, type_name[type]);
+            CHECK(memcmp(back, want, ROWS * width * size_of[type]) == 0,
+                  "%s %s width %zu", s->isa, type_name[type], width);
         }
         free(x), free(r), free(back), free(want);
     }
@@ -315,9 +315,11 @@ static void check_scan(const tables *s, int type, extent e, int reverse)
             const long double xv = get(type, x, at), yv = get(type, y, at);
             sum += yv;
             r = i ? xv * r + yv : yv;
-            if (integer)
-                wrapped = (i ? (uint64_t)(int64_t)xv * wrapped : 0) + (uint64_t)(int64_t)yv,
+            if (integer) {
+                wrapped = i ? (uint64_t)(int64_t)xv * wrapped : 0;
+                wrapped += (uint64_t)(int64_t)yv;
                 r = (long double)(int64_t)wrapped;
+            }
             const long double slack = integer ? 0 : unit(type) * (long double)(e.n + 1);
             good &= fabsl(get(type, sums, at) - sum) <= slack * (1 + (long double)i);
             good &= fabsl(get(type, chain, at) - r) <= slack * (1 + (long double)i);
@@ -325,7 +327,8 @@ static void check_scan(const tables *s, int type, extent e, int reverse)
                 good &= ((int64_t *)chain)[at] == (int64_t)wrapped;
         }
     }
-    CHECK(good, "%s %s (%zu, %zu, %zu)", s->isa, type_name[type], e.outer, e.n, e.inner);
+    CHECK(good, "%s %s (%zu, %zu, %zu)", s->isa, type_name[type], e.outer, e.n,
+          e.inner);
     free(x), free(y), free(sums), free(chain);
 }
 
@@ -335,9 +338,10 @@ static void check_arg(const tables *s, int type, extent e)
     const size_t count = e.outer * e.n * e.inner, lines = e.outer * e.inner;
     void *x = make(type, count);
     int64_t *most = make(GRADC_I64, lines), *least = make(GRADC_I64, lines);
-    for (size_t i = 0; i < count; i++)
-        set(type, x, (int64_t)i,
-            type <= GRADC_F32 && below(200) == 0 ? NAN : below(type == GRADC_BOOL ? 2 : 50));
+    for (size_t i = 0; i < count; i++) {
+        const bool nan = type <= GRADC_F32 && below(200) == 0;
+        set(type, x, (int64_t)i, nan ? NAN : below(type == GRADC_BOOL ? 2 : 50));
+    }
     s->scan[type]->argmax(most, x, e.outer, e.n, e.inner);
     s->scan[type]->argmin(least, x, e.outer, e.n, e.inner);
     for (size_t line = 0; line < lines; line++) {

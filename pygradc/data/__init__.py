@@ -1,0 +1,1 @@
+"""Tables shipped with pygradc; each has its origin and licence beside it."""
