@@ -150,7 +150,7 @@ def _as_argument(a, dtype, shape, name):
         )
     if array.dtype != dtype and not np.can_cast(array.dtype, dtype, "same_kind"):
         raise errors.DTypeError(f"function: {name} is {array.dtype}, expected {dtype}")
-    return np.ascontiguousarray(array, dtype).reshape(shape)
+    return np.asarray(array, dtype, order="C")
 
 
 def function(inputs, outputs):

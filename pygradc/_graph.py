@@ -128,7 +128,7 @@ class Graph:
             if kept.nbytes > COPIED_BYTES or _same_bytes(kept, array):
                 return x
         copy = self.recording or array.nbytes <= COPIED_BYTES
-        kept = np.array(array, order="C") if copy else np.ascontiguousarray(array)
+        kept = np.array(array, order="C") if copy else np.asarray(array, order="C")
         x = self.leaf(kept, DATA)
         self.captured[id(array)] = (array, kept, x)
         return x

@@ -219,7 +219,7 @@ def _as_tuple(key):
 def _spread(value, positions, x):
     """Zeros like `x` with `value` at the flat `positions`."""
     work = convert(value, I64) if value.code == BOOL else value
-    index = lift(x.graph, np.ascontiguousarray(positions.ravel(), np.int64))
+    index = lift(x.graph, np.asarray(positions.ravel(), np.int64, order="C"))
     node = lib.gradc_scatter(x.graph.h, ravel(work).id, index.id, x.size)
     return reshape_to(convert(expr(x.graph, node, work.code), value.code), x.shape)
 

@@ -162,13 +162,14 @@ def _dense_jacobian(trace, y, x):
     by_rows = y.size <= x.size
     side = y if by_rows else x
     program, values = _seeded_program(trace, y, x, by_rows)
-    seed = np.zeros(side.size, side.dtype)
+    shaped = np.zeros(side.shape, side.dtype)
+    seed = shaped.reshape(-1)
     dtype = x.dtype if by_rows else y.dtype
     result = np.empty((y.size, x.size), dtype)
     lines = result if by_rows else result.T
     for i in range(side.size):
         seed[i] = 1
-        (line,) = program([*values, seed])
+        (line,) = program([*values, shaped])
         lines[i] = line.ravel()
         seed[i] = 0
     return result.reshape(y.shape + x.shape)

@@ -130,7 +130,7 @@ class Trace:
                 raise errors.GraphError("an argument belongs to a trace that has ended")
             return Expr(graph, lib.gradc_ident(graph.h, x.id, role), x.code)
         if x.ndim and not x.flags.c_contiguous:
-            x = np.ascontiguousarray(x)
+            x = np.asarray(x, order="C")
         return Expr(graph, graph.leaf(x, role), CODES[x.dtype])
 
     def _variable(self, arg):

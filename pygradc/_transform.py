@@ -6,7 +6,7 @@ import numpy as np
 
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
-from pygradc._lib import CODES, error
+from pygradc._lib import error
 from pygradc._program import jvp_nodes, vjp_nodes
 from pygradc._trace import Trace, differentiable_array, like, positions
 
@@ -201,8 +201,8 @@ def jvp(function, primals, tangents):
     for i, (x, t) in enumerate(zip(trace.xs, directions, strict=True)):
         if not isinstance(t, Expr):
             t = np.asarray(differentiable_array(t, f"tangent {i}"))
-            t = np.ascontiguousarray(t, x.dtype) if t.dtype != x.dtype else t
-            t = Expr(graph, graph.leaf(np.ascontiguousarray(t), 0), CODES[t.dtype])
+            t = np.asarray(t, x.dtype, order="C")
+            t = Expr(graph, graph.leaf(t, 0), x.code)
         txs.append(t)
     ys, structure = _output_leaves(trace)
     moving = [y.id for y in ys if y.code < 2]
@@ -296,6 +296,6 @@ def _cotangent(graph, y, d):
                 errors.ShapeError,
                 f"vjp: cotangent of shape {d.shape} for an output of shape {y.shape}",
             )
-        d = np.ascontiguousarray(d, y.dtype)
+        d = np.asarray(d, y.dtype, order="C")
         return Expr(graph, graph.leaf(d, 0), y.code)
     return d

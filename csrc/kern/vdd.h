@@ -78,10 +78,16 @@ INLINE vdd v_dd_mul1(vdd x, vt y)
     return v_quick_two_sum(p.hi, v_fma(x.lo, y, p.lo));
 }
 
-INLINE vdd v_dd_mul(vdd x, vdd y)
+INLINE vdd v_dd_prod(vdd x, vdd y) /* lo is up to 3 ulps of hi */
 {
     const vdd p = v_two_prod(x.hi, y.hi);
-    return v_quick_two_sum(p.hi, v_fma(x.hi, y.lo, v_fma(x.lo, y.hi, p.lo)));
+    return (vdd){p.hi, v_fma(x.hi, y.lo, v_fma(x.lo, y.hi, p.lo))};
+}
+
+INLINE vdd v_dd_mul(vdd x, vdd y)
+{
+    const vdd p = v_dd_prod(x, y);
+    return v_quick_two_sum(p.hi, p.lo);
 }
 
 /* x / y with a single division; not normalised: lo is up to 2 ulps of hi. */

@@ -15,6 +15,7 @@
 #define LN2_REST 0x1.abc9e3b39803fp-56 /* ln2 - LN2 */
 #define LN2_HI 0x1.62e42fefa4000p-1    /* 41 bits: times |n| < 2^12 is exact */
 #define LN2_LO -0x1.8432a1b0e2634p-43
+#define LN2_LAST 0x1.f97b57a079a19p-103 /* ln2 - LN2_HI - LN2_LO */
 #define LOG2_E 1.4426950408889634
 #define ROUND 0x1.8p52                 /* x + ROUND - ROUND: nearest integer */
 

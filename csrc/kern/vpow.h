@@ -1,11 +1,13 @@
-/* vpow.h -- x^y and log(e^x + e^y).
+/* vpow.h -- x^y = e^(y log|x|), then the sign and C99's table of special cases.
  *
- * x^y = e^(y log|x|) where the logarithm is a pair good to 2^-66, since the exponential
- * magnifies its error by up to 745; then the sign and C99's table of special cases. */
+ * The exponential turns the error of its argument, up to 745, into a relative one, so
+ * the logarithm is a pair good to 2^-65: the division and the first two terms of
+ * 2 atanh(s) are pairs and the rest, below 2^-12 of them, is not. float32 needs only
+ * float64. */
 #ifndef GRADC_KERN_VPOW_H
 #define GRADC_KERN_VPOW_H
 
-#include "kern/vhyp.h"
+#include "kern/vlogcore.h"
 
 /* Whether y is an integer. */
 INLINE vm v_is_integer(vt y)
@@ -38,74 +40,51 @@ static const T V_LOG_TAIL[] = {
     0.13197990071817023, 0.1325666199005148,  0.1538676286031634, 0.18181784277050234,
     0.22222222520531726, 0.28571428570099194, 0.4000000000000225};
 
-/* k ln2 + 2 atanh(x / y) to about 2^-65. */
-INLINE vdd v_log_exact(vt k, vdd x, vdd y)
+/* log x for positive finite x, to about 2^-65. */
+INLINE vdd v_log_exact(vt x)
 {
-    const vdd q = v_dd_div(x, y), s = v_quick_two_sum(q.hi, q.lo);
-    const vdd z = v_dd_mul(s, s);
+    const vlog_split e = v_log_split_all(x);
+    const vdd y = v_two_sum(e.m, v_set(1));
+    const vdd q = v_dd_div((vdd){e.m - (T)1, v_set(0)}, y);
+    const vdd s = v_quick_two_sum(q.hi, q.lo), z = v_dd_prod(s, s);
     const vt p = V_POLY(z.hi, V_LOG_TAIL);
     const vdd c = v_quick_two_sum(v_set(0x1.5555555555555p-1), z.hi * p);
-    const vdd t = v_dd_mul(v_dd_mul(z, (vdd){c.hi, c.lo + 0x1.5555555555555p-55}), s);
+    const vdd t = v_dd_prod(v_dd_prod(z, (vdd){c.hi, c.lo + 0x1.5555555555555p-55}), s);
     const vdd u = v_quick_two_sum(s.hi + s.hi, t.hi);
-    const vdd r = v_quick_two_sum(k * LN2_HI, u.hi);
-    return (vdd){r.hi, r.lo + (u.lo + (s.lo + s.lo + t.lo) + k * LN2_LO)};
-}
-
-INLINE vt v_pow(vt x, vt y)
-{
-    const vlog_split e = v_log_split_all(v_abs(x));
-    const vdd num = {e.m - (T)1, v_set(0)};
-    const vdd l = v_log_exact(e.k, num, v_two_sum(e.m, v_set(1)));
-    const vdd log = v_quick_two_sum(l.hi, l.lo);
-    const vt p = y * log.hi, q = v_clamp(p, v_set(-746), v_set(710));
-    const vt lo = v_fma(y, log.lo, v_prod_error(y, log.hi, p));
-    return v_pow_ends(v_dd_exp((vdd){q, v_select(p == q, lo, v_set(0))}), x, y);
-}
-
-INLINE vt v_logaddexp(vt x, vt y)
-{
-    const vt m = v_select(x > y, x, y), w = v_select(x > y, y, x);
-    const vdd d = v_two_sum(w, -m);
-    const vdd log = v_decay_log1p(v_decay(d));
-    const vdd sum = v_two_sum(m, log.hi);
-    const vt r = sum.hi + (sum.lo + log.lo);
-    const vt end = v_select(v_abs(m) == INFINITY, m, r);
-    return v_select((x == x) & (y == y), end, x + y);
+    const vdd r = v_quick_two_sum(e.k * LN2_HI, u.hi);
+    const vt low = v_fma(e.k, v_set(LN2_LO), u.lo + v_fma(s.lo, v_set(2), t.lo));
+    return v_quick_two_sum(r.hi, r.lo + low);
 }
 
 #else
+/* x^y to 2^-32 for positive finite x. */
 INLINE vacc v_acc_pow(vacc x, vacc y)
 {
-    const vlog_split e = v_acc_log_split(x);
-    const vacc s = (e.m - 1.0) / (e.m + 1.0), z = s * s;
     static const double c[] = {2 / 11.0, 2 / 9.0, 2 / 7.0, 2 / 5.0, 2 / 3.0, 2};
-    const vacc p = V_POLY(z, c);
-    const vacc log = v_acc_fma(e.k, v_acc_set(LN2), s * p), q = y * log;
+    const vlog_split e = v_acc_log_split(x);
+    const vacc s = (e.m - 1.0) / (e.m + 1.0);
+    const vacc q = y * v_acc_fma(e.k, v_acc_set(LN2), s * V_POLY(s * s, c));
     const vacc low = v_acc_select(q < -110.0, v_acc_set(-110), q);
     return v_acc_exp(v_acc_select(low > 90.0, v_acc_set(90), low));
 }
+#endif
 
+/* x^y for all x, y. ULP_pow. Overflow to +-inf, gradual underflow;
+ * special values as C99 F.9.4.4: x^0 = 1^y = 1 even of NaN, (-1)^+-inf = 1, negative x
+ * to an odd integer is negative, to no integer NaN. */
 INLINE vt v_pow(vt x, vt y)
 {
+#if IS(f64)
+    const vdd log = v_log_exact(v_abs(x));
+    const vt p = y * log.hi, q = v_clamp(p, v_set(-746), v_set(710));
+    const vt low = v_fma(y, log.lo, v_prod_error(y, log.hi, p));
+    const vexp e = v_exp_parts((vdd){q, v_select(p == q, low, v_set(0))});
+    const vdd s = v_quick_two_sum(v_set(1), e.r);
+    return v_pow_ends(v_scale(s.hi + (s.lo + e.tail), e.n), x, y);
+#else
     const vwide a = v_widen(v_abs(x)), b = v_widen(y);
     return v_pow_ends(v_narrow(v_acc_pow(a.lo, b.lo), v_acc_pow(a.hi, b.hi)), x, y);
-}
-
-INLINE vacc v_acc_logaddexp(vacc x, vacc y)
-{
-    const macc more = x > y;
-    const vacc m = v_acc_select(more, x, y), d = v_acc_select(more, y, x) - m;
-    return m + v_acc_log1p(v_acc_exp(v_acc_select(d < -110.0, v_acc_set(-110), d)));
-}
-
-INLINE vt v_logaddexp(vt x, vt y)
-{
-    const vwide a = v_widen(x), b = v_widen(y);
-    const vt r = v_narrow(v_acc_logaddexp(a.lo, b.lo), v_acc_logaddexp(a.hi, b.hi));
-    const vt m = v_select(x > y, x, y);
-    const vt end = v_select(v_abs(m) == INFINITY, m, r);
-    return v_select((x == x) & (y == y), end, x + y);
-}
 #endif
+}
 
 #endif

@@ -1,0 +1,98 @@
+/* vlogaddexp.h -- log(e^x + e^y), also where it is nearly zero.
+ *
+ * With m the larger and w the smaller it is m + log(1 + e^(w - m)). Where m is about
+ * minus that logarithm the sum cancels; a rare second way computes
+ * log1p((e^m - 1) + e^w), with exponentials good to 2^-100 (float32: 2^-53). */
+#ifndef GRADC_KERN_VLOGADDEXP_H
+#define GRADC_KERN_VLOGADDEXP_H
+
+#include "kern/vsigmoid.h"
+
+#if IS(f64)
+/* m + log(1 + e^(w - m)) to 2^-60 of m. */
+INLINE vt v_logaddexp_usual(vt m, vt w)
+{
+    const vdd log = v_decay_log1p(v_decay(v_two_sum(w, -m)));
+    const vdd sum = v_two_sum(m, log.hi);
+    return sum.hi + (sum.lo + log.lo);
+}
+
+/* e^x - 1 for |x| < 1 to about 2^-100: Taylor at x / 2^10, then e^2x - 1 = p (p + 2)
+ * ten times. */
+INLINE vdd v_dd_expm1(vdd x)
+{
+    const vdd a = {x.hi * 0x1p-10, x.lo * 0x1p-10};
+    const vt tail = a.hi * v_fma(a.hi, v_set(1 / 720.0), v_set(1 / 120.0));
+    vdd p = v_quick_two_sum(v_set(0x1.5555555555555p-5), tail);
+    p.lo += 0x1.5555555555555p-59;
+    p = v_dd_add(v_dd_mul(p, a),
+                 (vdd){v_set(0x1.5555555555555p-3), v_set(0x1.5555555555555p-57)});
+    p = v_dd_add1(v_dd_mul(p, a), v_set(0.5));
+    p = v_dd_mul(v_dd_add1(v_dd_mul(p, a), v_set(1)), a);
+    for (int i = 0; i < 10; i++)
+        p = v_dd_mul(p, v_dd_add1(p, v_set(2)));
+    return p;
+}
+
+/* The second way, for -0.7 < m < 0 and w > -690. */
+INLINE vt v_logaddexp_near(vt m, vt w)
+{
+    const vt n = v_nearest(w, LOG2_E), b = v_pow2(n);
+    const vdd ln2 = v_two_prod(n, v_set(-LN2_LO));
+    const vdd a = v_dd_add((vdd){v_fma(n, v_set(-LN2_HI), w), n * -LN2_LAST}, ln2);
+    const vdd e = v_dd_expm1(a);
+    const vdd u = v_dd_add1(v_dd_expm1((vdd){m, v_set(0)}), b);
+    const vdd t = v_dd_add(u, (vdd){b * e.hi, b * e.lo}), d = v_two_sum(t.hi, v_set(2));
+    const vdd r = v_log_ratio(v_set(0), t, (vdd){d.hi, d.lo + t.lo});
+    return r.hi + r.lo;
+}
+
+#else
+INLINE vacc v_acc_logaddexp(vacc m, vacc w)
+{
+    const vacc d = w - m;
+    return m + v_acc_log1p(v_acc_exp(v_acc_select(d < -110.0, v_acc_set(-110), d)));
+}
+
+/* e^x - one for one = 0 or 1, to 2^-52. */
+INLINE vacc v_acc_exp_less(vacc x, double one)
+{
+    const vacc n = v_nearest(x, LOG2_E), b = v_pow2(n);
+    const vacc r0 = v_acc_fma(n, v_acc_set(-LN2_HI), x);
+    const vacc r = v_acc_fma(n, v_acc_set(-LN2_LO), r0);
+    return v_acc_fma(r + v_exp_tail(r, v_acc_set(0)), b, b - one);
+}
+
+INLINE vacc v_acc_logaddexp_near(vacc m, vacc w)
+{
+    return v_acc_log1p(v_acc_exp_less(m, 1) + v_acc_exp_less(w, 0));
+}
+
+INLINE vt v_logaddexp_usual(vt m, vt w)
+{
+    const vwide a = v_widen(m), b = v_widen(w);
+    return v_narrow(v_acc_logaddexp(a.lo, b.lo), v_acc_logaddexp(a.hi, b.hi));
+}
+
+INLINE vt v_logaddexp_near(vt m, vt w)
+{
+    const vwide a = v_widen(m), b = v_widen(w);
+    return v_narrow(v_acc_logaddexp_near(a.lo, b.lo), v_acc_logaddexp_near(a.hi, b.hi));
+}
+#endif
+
+/* log(e^x + e^y) for all x, y. ULP_logaddexp
+ * while |r| > LIMIT max(|x|, |y|), beyond that an absolute error to match.
+ * inf with anything but NaN -> inf, -inf and y -> y, NaN -> NaN. */
+INLINE vt v_logaddexp(vt x, vt y)
+{
+    const vt m = v_select(x > y, x, y), w = v_select(x > y, y, x);
+    vt r = v_logaddexp_usual(m, w);
+    const vm near = (v_abs(r) < v_abs(m) * (T)(IS(f64) ? 0x1p-6 : 0x1p-4)) & (w > -690);
+    if (v_any(near))
+        r = v_select(near, v_logaddexp_near(m, w), r);
+    r = v_select(v_abs(m) == INFINITY, m, r);
+    return v_select((x == x) & (y == y), r, x + y);
+}
+
+#endif

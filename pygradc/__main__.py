@@ -1,0 +1,79 @@
+"""The command line: ``python -m pygradc train`` and ``python -m pygradc info``."""
+
+import argparse
+import os
+import sys
+
+import pygradc
+from pygradc import _info, _train
+from pygradc.errors import GradcError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def parser():
+    """The argparse parser of the whole command line."""
+    top = _Parser(prog="pygradc", description="Exact gradients on the CPU.")
+    top.add_argument(
+        "--version", action="version", version=f"pygradc {pygradc.__version__}"
+    )
+    commands = top.add_subparsers(metavar="command", required=True)
+    train = commands.add_parser(
+        "train",
+        help="fit the neuron max(0, w·x + b) to a table",
+        description="Fits the neuron max(0, w·x + b) to a table by gradient descent "
+        "on its mean squared error, and compares it with predicting the mean.",
+    )
+    _train.add_options(train)
+    train.set_defaults(run=_train.train, name="train")
+    info = commands.add_parser("info", help="print what this build is and uses")
+    info.set_defaults(run=_info.info, name="info")
+    return top
+
+
+def main(arguments=None):
+    """Runs a command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Of the command line; default: ``sys.argv[1:]``.
+
+    Returns
+    -------
+    int
+        Exit code: 0; 1 if something failed; 2 for wrong input; 130 after Ctrl-C where
+        there is nothing to show.
+
+    Raises
+    ------
+    SystemExit
+        With code 2, when the arguments are wrong.
+    """
+    options = parser().parse_args(arguments)
+    try:
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
+    except GradcError as e:
+        print(f"pygradc {options.name}: {e}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print(f"pygradc {options.name}: out of memory", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"pygradc {options.name}: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # whoever read our output has gone; nothing may be flushed to it at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
