@@ -29,8 +29,8 @@ gradc_status gradc_compile(const gradc_graph *g, size_t n_args, const gradc_id *
                      gradc_isa_usable());
         return GRADC_EVALUE;
     }
-    gradc_status status = gradc_optimise(g, n_args, args, n_results, results,
-                                         gradc_run_scalar, &o, msg);
+    gradc_status status =
+        gradc_optimise(g, n_args, args, n_results, results, gradc_run_scalar, &o, msg);
     if (status != GRADC_OK)
         return status;
     if (gradc_fuse(o.g, &s) != GRADC_OK) {

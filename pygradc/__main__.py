@@ -56,6 +56,8 @@ def main(arguments=None):
         With code 2, when the arguments are wrong.
     """
     options = parser().parse_args(arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without "·"
     try:
         code = options.run(options)
         sys.stdout.flush()

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from pygradc import errors
 from pygradc._expr import (
-    Expr,
+    _is_weak,
     binary,
     convert,
     expr,
@@ -13,13 +14,12 @@ from pygradc._expr import (
     unary,
 )
 from pygradc._graph import Graph
-from pygradc._lib import BOOL, DTYPES, F64, OPS, lib, ops
-from pygradc._protocol import implements, implements_ufunc
+from pygradc._lib import BOOL, DTYPES, F64, I64, OPS, error, lib, ops
+from pygradc._protocol import implements, implements_ufunc, traced
 
 # ufuncs whose name differs from that of their row
 _RENAMED = {
     "absolute": "abs",
-    "fabs": "abs",
     "negative": "neg",
     "rint": "round",
     "subtract": "sub",
@@ -85,14 +85,18 @@ def _register_rows():
 
 _register_rows()
 
-_and, _or, _xor, _not = (
-    OPS[f"logical_{name}"] for name in ("and", "or", "xor", "not")
-)
+_and, _or, _xor = (OPS[f"logical_{name}"] for name in ("and", "or", "xor"))
+_not = OPS["logical_not"]
 
 
 def truth(x):
     """`x` as a bool Expr: x != 0."""
     return convert(x, BOOL)
+
+
+def floating(x):
+    """`x` in a float dtype: integers and bools as float64."""
+    return convert(x, F64) if x.code >= I64 else x
 
 
 def _logical(op):
@@ -103,11 +107,39 @@ def _logical(op):
     return apply
 
 
-implements_ufunc(np.logical_and, np.bitwise_and)(_logical(_and))
-implements_ufunc(np.logical_or, np.bitwise_or)(_logical(_or))
-implements_ufunc(np.logical_xor, np.bitwise_xor)(_logical(_xor))
-implements_ufunc(np.logical_not, np.invert)(lambda x: unary(_not, truth(x)))
+def _bitwise(op, name):
+    def apply(x, y=True):
+        graph = graph_of(x, y)
+        x, y = lift(graph, x), lift(graph, y)
+        if x.code != BOOL or y.code != BOOL:
+            raise error(
+                errors.UnsupportedError,
+                f"np.{name}: only bools are supported on traced values",
+            )
+        return binary(op, x, y)
+
+    return apply
+
+
+implements_ufunc(np.logical_and)(_logical(_and))
+implements_ufunc(np.logical_or)(_logical(_or))
+implements_ufunc(np.logical_xor)(_logical(_xor))
+implements_ufunc(np.logical_not)(lambda x: unary(_not, truth(x)))
+implements_ufunc(np.bitwise_and)(_bitwise(_and, "bitwise_and"))
+implements_ufunc(np.bitwise_or)(_bitwise(_or, "bitwise_or"))
+implements_ufunc(np.bitwise_xor)(_bitwise(_xor, "bitwise_xor"))
+implements_ufunc(np.invert)(_bitwise(_xor, "invert"))
 implements_ufunc(np.positive, np.conjugate)(lambda x: x)
+implements_ufunc(np.fabs)(lambda x: unary(OPS["abs"], floating(x)))
+
+
+def _integral(op):
+    """Rounding, which leaves integers and bools as they are."""
+    return lambda x: x if x.code >= I64 else unary(op, x)
+
+
+for _name in ("ceil", "floor", "trunc"):
+    implements_ufunc(_name)(_integral(OPS[_name]))
 
 
 @implements_ufunc(np.float_power)
@@ -130,64 +162,101 @@ def fmin(x, y):
     return where(np.isnan(x), y, where(np.isnan(y), x, np.minimum(x, y)))
 
 
+_LN2 = float(np.log(2.0))
+
+
 @implements_ufunc(np.logaddexp2)
 def logaddexp2(x, y):
     (x, y), _ = promote(graph_of(x, y), (x, y), OPS["logaddexp"])
-    return np.logaddexp(x * np.log(2.0).item(), y * np.log(2.0).item()) / float(
-        np.log(2.0)
-    )
+    return np.logaddexp(x * _LN2, y * _LN2) / _LN2
 
 
 @implements_ufunc(np.deg2rad, np.radians)
 def radians(x):
-    return x * (np.pi / 180)
+    return floating(x) * (np.pi / 180)
 
 
 @implements_ufunc(np.rad2deg, np.degrees)
 def degrees(x):
-    return x * (180 / np.pi)
+    return floating(x) * (180 / np.pi)
 
 
 @implements_ufunc(np.divmod)
 def divmod_(x, y):
-    return x // y, x % y
+    return np.floor_divide(x, y), np.remainder(x, y)
 
 
 @implements_ufunc(np.heaviside)
 def heaviside(x, at_zero):
-    (x, h), _ = promote(graph_of(x, at_zero), (x, at_zero), OPS["sign"])
-    step = where(x > 0, 1.0, 0.0 * x)
+    (x, h), _ = promote(graph_of(x, at_zero), (x, at_zero), OPS["copysign"])
+    step = where(x > 0, 1.0, where(np.isnan(x), x, 0.0))
     return where(x == 0, h, step)
+
+
+@implements_ufunc(np.signbit)
+def signbit(x):
+    return np.copysign(1.0, x) < 0
+
+
+# ---- selection ----
 
 
 @implements(np.where)
 def where(condition, x=None, y=None):
     """np.where; the branch that is not taken gives no gradient and no NaN."""
-    if x is None or y is None:
-        raise TypeError("np.where of a traced condition alone: use pygradc.value_of")
+    if x is None and y is None:
+        return np.nonzero(condition)
     graph = graph_of(condition, x, y)
+    if _is_weak(x) and _is_weak(y):
+        x, y = np.asarray(x), np.asarray(y)
     (x, y), code = promote(graph, (x, y))
     m = truth(lift(graph, condition))
     return expr(graph, lib.gradc_where(graph.h, m.id, x.id, y.id), code)
 
 
+@implements(np.select)
+def select(condlist, choicelist, default=0):
+    """The first choice whose condition holds."""
+    conditions, choices = list(condlist), list(choicelist)
+    if len(conditions) != len(choices) or not conditions:
+        raise error(
+            errors.ArgumentError,
+            f"select: {len(conditions)} conditions for {len(choices)} choices",
+        )
+    graph = graph_of(*conditions, *choices, default)
+    (*choices, r), _ = promote(graph, [*choices, default])
+    for condition, choice in zip(conditions[::-1], choices[::-1], strict=True):
+        r = where(condition, choice, r)
+    return r
+
+
 @implements(np.clip)
-def clip(a, a_min=None, a_max=None, *, min=None, max=None):
-    low = a_min if min is None else min
-    high = a_max if max is None else max
-    if not isinstance(a, Expr):
-        a = lift(graph_of(low, high), a)
+def clip(a, a_min=None, a_max=None, *, min=np._NoValue, max=np._NoValue, **options):
+    low = a_min if min is np._NoValue else min
+    high = a_max if max is np._NoValue else max
+    low = None if low is np._NoValue else low
+    high = None if high is np._NoValue else high
+    a = traced(a, low, high)
     if low is not None:
         a = np.maximum(a, low)
-    return a if high is None else np.minimum(a, high)
+    if high is not None:
+        a = np.minimum(a, high)
+    dtype = options.get("dtype")
+    return a if dtype is None else a.astype(dtype)
+
+
+# ---- rounding, and values that are rarely wanted ----
 
 
 @implements(np.round, np.around)
 def round_(a, decimals=0):
+    if a.code >= I64 and decimals >= 0:
+        return a
     if decimals == 0:
         return np.rint(a)
-    scale = 10.0**decimals
-    return np.rint(a * scale) / scale
+    scale = 10.0 ** abs(decimals)
+    r = np.rint(a * scale) / scale if decimals > 0 else np.rint(a / scale) * scale
+    return convert(r, I64) if a.code >= I64 else r
 
 
 @implements(np.fix)
@@ -195,50 +264,60 @@ def fix(x):
     return np.trunc(x)
 
 
+# Taylor coefficients of sin(t)/t in t^2, enough for |t| < 0.5 up to the third
+# derivative; beyond, the quotient loses no more than a few digits when differentiated.
+_SINC = [1.0]
+for _k in range(1, 10):
+    _SINC.append(-_SINC[-1] / (2 * _k * (2 * _k + 1)))
+
+
 @implements(np.sinc)
 def sinc(x):
-    """sin(pi x)/(pi x), by its series where x^2 is negligible beside 1."""
-    t = np.pi * x
-    small = np.abs(x) < 1e-3
-    q = t * t
-    series = 1 + q * (-1 / 6 + q * (1 / 120 - q / 5040))
+    """sin(pi x)/(pi x), by its series near 0."""
+    t = np.pi * floating(x)
+    small = np.abs(t) < 0.5
+    q = np.square(where(small, t, 0.0))
+    series = _SINC[-1]
+    for c in _SINC[-2::-1]:
+        series = c + q * series
     safe = where(small, 1.0, t)
     return where(small, series, np.sin(safe) / safe)
 
 
 @implements(np.nan_to_num)
 def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
+    if x.code >= I64:
+        return x
     limits = np.finfo(x.dtype)
     posinf = limits.max if posinf is None else posinf
     neginf = limits.min if neginf is None else neginf
-    x = where(np.isnan(x), float(nan), x)
     infinite = np.isinf(x)
-    return where(infinite & (x > 0), float(posinf), where(infinite, float(neginf), x))
+    r = where(infinite & (x > 0), posinf, where(infinite, neginf, x))
+    return convert(where(np.isnan(x), nan, r), x.code)
 
 
-@implements(np.real, np.conj, np.real_if_close, np.copy)
+@implements(np.real, np.real_if_close, np.copy)
 def identity(x, *args, **kwargs):
     return x
 
 
-@implements(np.imag, np.angle)
-def zero(x, *args, **kwargs):
-    return x * 0.0
+@implements(np.imag)
+def imag(x):
+    return np.zeros_like(x)
 
 
-@implements(np.isclose)
-def isclose(a, b, rtol=1e-5, atol=1e-8, equal_nan=False):
-    graph = graph_of(a, b)
-    (a, b), _ = promote(graph, (a, b), OPS["sub"])
-    near = (a == b) | (np.isfinite(b) & (np.abs(a - b) <= atol + rtol * np.abs(b)))
-    return near | (np.isnan(a) & np.isnan(b)) if equal_nan else near
+@implements(np.angle)
+def angle(z, deg=False):
+    """0 or pi."""
+    r = np.arctan2(0.0, floating(z))
+    return degrees(r) if deg else r
 
 
-@implements(np.astype)
+@implements("astype")
 def astype(x, dtype, /, copy=True, **options):
     dtype = np.dtype(dtype)
     if dtype.kind in "iu":
-        dtype = DTYPES[2]
+        dtype = DTYPES[I64]
     if dtype not in DTYPES:
-        raise TypeError(f"astype: {dtype} cannot take part in a trace")
+        raise error(errors.DTypeError, f"astype: {dtype} cannot take part in a trace")
     return convert(x, DTYPES.index(dtype))

@@ -135,7 +135,11 @@ class Expr:
         return np.array(value, dtype=dtype, copy=copy)
 
     def __float__(self):
-        return float(self._number("float()", "NumPy's function, as np.sin, for math's"))
+        way = (
+            "NumPy's function, as np.sin, for math's, pygradc.numpy.zeros for an "
+            "array to assign into"
+        )
+        return float(self._number("float()", way))
 
     def item(self, *args):
         """The bare number, if that loses no gradient."""

@@ -113,8 +113,9 @@ class Function:
         graph = (list(inputs) + results)[0].graph
         if any(e.graph is not graph for e in [*inputs, *results]):
             raise errors.GraphError("function: expressions belong to different graphs")
-        self._names = [graph.names.get(x.id, f"argument {i}")
-                       for i, x in enumerate(inputs)]
+        self._names = [
+            graph.names.get(x.id, f"argument {i}") for i, x in enumerate(inputs)
+        ]
         self._types = [(x.dtype, x.shape) for x in inputs]
         self._captured = [graph.values[i] for i in graph.leaves]
         self._program = Program(
@@ -135,8 +136,7 @@ class Function:
 
     def __repr__(self):
         inputs = ", ".join(
-            f"{n}: {d} {s}"
-            for n, (d, s) in zip(self._names, self._types, strict=True)
+            f"{n}: {d} {s}" for n, (d, s) in zip(self._names, self._types, strict=True)
         )
         return f"Function({inputs})"
 
@@ -188,4 +188,3 @@ def graph_text(x):
     str
     """
     return printed(lib.gradc_graph_print, x.graph.h)
-

@@ -24,6 +24,17 @@ from pygradc._lib import (
 )
 from pygradc._program import Program, cached_program
 
+def traced_call(function, args, kwargs):
+    """function(*args, **kwargs), with the cause of an error that NumPy has covered by
+    one of its own: that a value would lose its gradient."""
+    try:
+        return function(*args, **kwargs)
+    except ValueError as why:
+        if isinstance(why.__cause__, errors.ConcretizationError):
+            raise why.__cause__ from None
+        raise
+
+
 # Scalars that rules look at are structure; any other is a parameter of the trace, so
 # that a step size that changes does not make a new program.
 STRUCTURAL = frozenset((0.0, 1.0, 2.0, -1.0, 0.5))

@@ -197,8 +197,8 @@ def _float_output(trace, out):
     y = lift(trace.graph, out)
     if y.code > 1:
         raise error(
-            errors.DTypeError, f"jacobian: the result is {y.dtype}, which has no "
-            "derivative"
+            errors.DTypeError,
+            f"jacobian: the result is {y.dtype}, which has no derivative",
         )
     return y
 

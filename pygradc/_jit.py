@@ -7,7 +7,7 @@ from numpy import float64
 
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
-from pygradc._graph import Graph, as_supported, current, tracing
+from pygradc._graph import Graph, as_supported, current, traced_call, tracing
 from pygradc._lib import CODES, DEFERRED, VARIABLE, error
 from pygradc._program import Program
 
@@ -183,7 +183,7 @@ def _record(function, args, kwargs):
 
     traced_args, traced_kwargs = _tree.map_leaves(each, (args, kwargs))
     with tracing(graph):
-        out = function(*traced_args, **traced_kwargs)
+        out = traced_call(function, traced_args, traced_kwargs)
     leaves = []
     recording = _Recording()
     structure = _tree.flatten(out, leaves)

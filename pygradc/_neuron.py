@@ -41,7 +41,7 @@ gradient = pg.value_and_grad(loss, argnums=(0, 1))
 
 
 def _spread(a):
-    """Largest magnitude, and mean and standard deviation of a / magnitude, by column."""
+    """By column: the largest magnitude, then mean and deviation relative to it."""
     top = np.max(np.abs(a), axis=0)
     top = np.where(top > 0, top, 1.0)
     a = a / top  # so that no square over- or underflows
@@ -88,8 +88,7 @@ class Scaling:
     def per_unit(self, w):
         """Weights for inputs and target in their own units."""
         safe = np.where(self.constant, 1.0, self.deviation)
-        with np.errstate(over="ignore", under="ignore"):
-            return np.where(self.constant, 0.0, w * self.unit / safe / self.top)
+        return np.where(self.constant, 0.0, w * self.unit / safe / self.top)
 
 
 def largest_difference(X, y, rng, rows=256, parameters=100):

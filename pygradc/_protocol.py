@@ -1,15 +1,14 @@
 """NumPy's two protocols: which of its functions work on traced values, and how.
 
-`implements` and `implements_ufunc` fill two tables; the families of functions
-(`_elementwise`, `_reducing`, `_shaping`, `_indexing`, `_linear`) stand in modules of
-their own and are imported at first use.
+`implements`, `implements_ufunc` and `implements_method` fill three tables; the families
+of functions stand in modules of their own and are imported at first use.
 """
 
 import numpy as np
 
 from pygradc import errors
-from pygradc._expr import Expr
-from pygradc._lib import error
+from pygradc._expr import Expr, graph_of, lift
+from pygradc._lib import DTYPES, error
 
 _functions = {}
 _ufuncs = {}
@@ -17,22 +16,28 @@ _methods = {}  # (ufunc, method name) -> function
 
 
 def implements(*functions):
-    """Registers the decorated function for these NumPy functions."""
+    """Registers the decorated function for these NumPy functions; a name is passed over
+    if this NumPy is too old to have it."""
 
     def register(own):
         for f in functions:
-            _functions[f] = own
+            f = getattr(np, f, None) if isinstance(f, str) else f
+            if f is not None:
+                _functions[f] = own
         return own
 
     return register
 
 
 def implements_ufunc(*ufuncs):
-    """Registers the decorated function for calls of these NumPy ufuncs."""
+    """Registers the decorated function for calls of these NumPy ufuncs; names as for
+    `implements`."""
 
     def register(own):
         for u in ufuncs:
-            _ufuncs[u] = own
+            u = getattr(np, u, None) if isinstance(u, str) else u
+            if u is not None:
+                _ufuncs[u] = own
         return own
 
     return register
@@ -57,15 +62,47 @@ def differentiable():
 def load():
     """Imports the families."""
     from pygradc import (  # noqa: F401
+        _calculus,
+        _constant,
+        _einsum,
         _elementwise,
         _indexing,
+        _joining,
         _linear,
+        _moving,
+        _padding,
         _reducing,
         _shaping,
+        _sorting,
+        _statistics,
     )
 
 
+def absent(value):
+    """Whether an optional argument was not given."""
+    return value is None or value is np._NoValue
+
+
+def traced(x, *others):
+    """`x` as an Expr; if it is none, of the graph of `others`."""
+    return x if type(x) is Expr else lift(graph_of(*others), x)
+
+
+def not_given(**options):
+    """Raises if an option that is not supported on traced values is given."""
+    for name, value in options.items():
+        if not absent(value):
+            raise error(
+                errors.UnsupportedError,
+                f"{name}= is not supported on traced values",
+            )
+
+
+# ---- functions ----
+
+
 def apply_function(func, args, kwargs):
+    """What NumPy calls for one of its functions that are no ufuncs."""
     own = _functions.get(func)
     if own is None:
         load()
@@ -76,55 +113,104 @@ def apply_function(func, args, kwargs):
             errors.UnsupportedError,
             f"{name}: not supported on traced values",
         )
-    return own(*args, **kwargs)
+    out = kwargs.pop("out", None)
+    try:
+        result = own(*args, **kwargs)
+    except errors.GradcError:
+        raise
+    except (IndexError, TypeError, ValueError) as why:
+        # From NumPy, which was asked where the elements go.
+        raise _renamed(func.__name__, why) from why
+    return result if out is None else _written(func.__name__, result, out)
+
+
+def _renamed(name, why):
+    text = " ".join(str(why).split())
+    if isinstance(why, IndexError):
+        return error(errors.IndexRangeError, f"{name}: {text}")
+    kind = errors.DTypeError if isinstance(why, TypeError) else errors.ArgumentError
+    return error(kind, f"{name}: {text}")
+
+
+def _written(name, result, out):
+    """out= an Expr: that handle becomes the result. A plain array cannot hold one."""
+    if not isinstance(out, Expr):
+        raise error(
+            errors.UnsupportedError,
+            f"np.{name}: a traced value cannot be written into a plain "
+            "array: use pygradc.numpy.zeros, or build the array with np.stack",
+        )
+    if out.shape != result.shape:
+        raise error(
+            errors.ShapeError,
+            f"np.{name}: out= of shape {out.shape} for a result of {result.shape}",
+        )
+    out[...] = result
+    return out
+
+
+# ---- ufuncs ----
 
 
 def apply_ufunc(ufunc, method, inputs, kwargs):
+    """What NumPy calls for a ufunc or one of its methods."""
+    if not kwargs and method == "__call__":
+        own = _ufuncs.get(ufunc)
+        if own is not None:
+            return own(*inputs)
     if not _ufuncs:
         load()
+        return apply_ufunc(ufunc, method, inputs, kwargs)
+    for option in ("casting", "order", "subok", "signature"):
+        kwargs.pop(option, None)
     out = kwargs.pop("out", None)
-    if out is not None:
-        return _assign(ufunc, method, inputs, kwargs, out)
-    if kwargs.pop("where", True) is not True:
-        raise error(errors.UnsupportedError, f"np.{ufunc.__name__}: where= is not "
-                    "supported on traced values: use np.where")
-    kwargs.pop("casting", None)
-    kwargs.pop("order", None)
-    kwargs.pop("subok", None)
-    dtype = kwargs.pop("dtype", None)
+    if out is not None and len(out) == 1:
+        out = out[0]
     if method == "__call__":
-        own = _ufuncs.get(ufunc)
+        result = _call(ufunc, inputs, out, kwargs)
+    elif method == "outer":
+        result = _outer(ufunc, *inputs, **kwargs)
+    elif (ufunc, method) in _methods:
+        result = _methods[ufunc, method](*inputs, **kwargs)
     else:
-        own = _methods.get((ufunc, method))
+        raise _unsupported(ufunc, f".{method}")
+    if out is None:
+        return result
+    if isinstance(out, tuple):
+        pairs = zip(result, out, strict=True)
+        return tuple(
+            r if o is None else _written(ufunc.__name__, r, o) for r, o in pairs
+        )
+    return _written(ufunc.__name__, result, out)
+
+
+def _unsupported(ufunc, part=""):
+    return error(
+        errors.UnsupportedError,
+        f"np.{ufunc.__name__}{part}: not supported on traced values",
+    )
+
+
+def _call(ufunc, inputs, out, options):
+    own = _ufuncs.get(ufunc)
     if own is None:
-        dot = "" if method == "__call__" else f".{method}"
-        raise error(
-            errors.UnsupportedError,
-            f"np.{ufunc.__name__}{dot}: not supported on traced values",
-        )
-    result = own(*inputs, **kwargs)
-    return result if dtype is None else result.astype(dtype)
+        raise _unsupported(ufunc)
+    mask, dtype = options.pop("where", True), options.pop("dtype", None)
+    if dtype is None:
+        result = own(*inputs, **options)
+    else:
+        if np.dtype(dtype) in DTYPES[:2]:  # the dtype in which it is computed
+            graph = graph_of(*inputs, out)
+            inputs = [lift(graph, x).astype(dtype) for x in inputs]
+        result = own(*inputs, **options)
+        result = result.astype(dtype) if result.dtype != np.dtype(dtype) else result
+    if mask is True:
+        return result
+    # Elements left out keep what out= holds; NumPy leaves them undefined without it.
+    return np.where(mask, result, 0 if out is None else out)
 
 
-def _assign(ufunc, method, inputs, kwargs, out):
-    """out= an Expr: that handle becomes the result. A plain array cannot hold one."""
-    (target,) = out
-    if not isinstance(target, Expr):
-        raise error(
-            errors.UnsupportedError,
-            f"np.{ufunc.__name__}: a traced value cannot be written into a plain "
-            "array: use pygradc.numpy.zeros, or build the array with np.stack",
-        )
-    result = apply_ufunc(ufunc, method, inputs, kwargs)
-    target[...] = result
-    return target
-
-
-def not_given(**options):
-    """Raises if an option that is not supported on traced values is given."""
-    for name, value in options.items():
-        if value is not None and value is not np._NoValue:
-            raise error(
-                errors.UnsupportedError,
-                f"{name}= is not supported on traced values",
-            )
+def _outer(ufunc, x, y, **options):
+    graph = graph_of(x, y)
+    x, y = lift(graph, x), lift(graph, y)
+    return ufunc(x.reshape(x.shape + (1,) * y.ndim), y, **options)

@@ -3,12 +3,17 @@
 import numpy as np
 
 from pygradc import errors
-from pygradc._elementwise import where
-from pygradc._expr import convert, expr, lift
-from pygradc._lib import BOOL, F64, I64, OPS, error, ffi, lib
-from pygradc._protocol import implements, implements_method, not_given
-
-_ABSENT = (None, np._NoValue)
+from pygradc._elementwise import floating
+from pygradc._elementwise import where as select
+from pygradc._expr import Expr, convert, expr
+from pygradc._lib import BOOL, I64, OPS, error, ffi, lib
+from pygradc._protocol import (
+    absent,
+    implements,
+    implements_method,
+    not_given,
+    traced,
+)
 
 
 def reduce(name, x, axis=None, keepdims=False):
@@ -17,9 +22,13 @@ def reduce(name, x, axis=None, keepdims=False):
     if axis is not None:
         axes = [int(a) for a in (axis if isinstance(axis, (tuple, list)) else (axis,))]
         n = len(axes)
-    keepdims = keepdims not in _ABSENT and bool(keepdims)
-    node = lib.gradc_reduce(x.graph.h, OPS[name], x.id, n, axes, keepdims)
+    node = lib.gradc_reduce(x.graph.h, OPS[name], x.id, n, axes, kept(keepdims))
     return expr(x.graph, node, x.code)
+
+
+def kept(keepdims):
+    """The option keepdims= as a bool."""
+    return keepdims is not np._NoValue and bool(keepdims)
 
 
 def count(x, axis):
@@ -37,48 +46,69 @@ def count(x, axis):
     return n
 
 
-def _masked(x, mask, fill):
+def everywhere(where):
+    """Whether the option where= leaves nothing out."""
+    return where is True or absent(where)
+
+
+def count_where(x, where, axis, keepdims):
+    """As `count` of the elements that where= keeps: an array in the dtype of `x`."""
+    if type(where) is not Expr:
+        mask = np.broadcast_to(np.asarray(where, bool), x.shape)
+        return np.sum(mask, axis=axis, keepdims=kept(keepdims), dtype=x.dtype)
+    return sum_(np.broadcast_to(where, x.shape), axis, x.dtype, keepdims=keepdims)
+
+
+def _masked(x, where, fill):
     """`x` with `fill` where the option where= leaves elements out."""
-    return x if mask is True or mask in _ABSENT else where(mask, x, fill)
+    return x if everywhere(where) else select(where, x, fill)
 
 
 def _with_initial(combine, r, initial):
-    return r if initial in _ABSENT else combine(r, initial)
+    return r if absent(initial) else combine(r, initial)
 
 
-def _number(x, dtype):
+def _number(x, dtype, *others):
     """`x` in the dtype that sum and prod work in."""
-    if dtype not in _ABSENT:
+    x = traced(x, *others)
+    if not absent(dtype):
         return x.astype(dtype)
     return convert(x, I64) if x.code == BOOL else x
+
+
+def _float(x, dtype, *others):
+    """`x` in the dtype that mean and var work in."""
+    x = traced(x, *others)
+    return floating(x) if absent(dtype) else x.astype(dtype)
 
 
 @implements(np.sum)
 def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=True):
     not_given(out=out)
-    a = _masked(_number(a, dtype), where, 0)
+    a = _masked(_number(a, dtype, where, initial), where, 0)
     return _with_initial(np.add, reduce("sum", a, axis, keepdims), initial)
 
 
 @implements(np.prod)
 def prod(a, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=True):
     not_given(out=out)
-    a = _masked(_number(a, dtype), where, 1)
+    a = _masked(_number(a, dtype, where, initial), where, 1)
     return _with_initial(np.multiply, reduce("prod", a, axis, keepdims), initial)
 
 
 def _extreme(name, combine, sign):
     def extreme(a, axis=None, out=None, keepdims=False, initial=None, where=True):
         not_given(out=out)
-        if where is not True and where not in _ABSENT:
-            if initial in _ABSENT:
+        a = traced(a, initial, where)
+        if not everywhere(where):
+            if absent(initial):
                 raise error(
                     errors.ArgumentError, f"np.{name}: where= needs an initial value"
                 )
             a = _masked(a, where, sign * np.inf if a.code < I64 else initial)
-        if a.size == 0 and initial not in _ABSENT:
-            a = np.concatenate([a.ravel(), np.full(1, initial, a.dtype)])
-            axis = None
+        if a.size == 0 and not absent(initial):  # an extremum of nothing
+            shape = reduce("sum", floating(a), axis, keepdims).shape
+            return np.broadcast_to(traced(initial, a), shape).astype(a.dtype)
         return _with_initial(combine, reduce(name, a, axis, keepdims), initial)
 
     return extreme
@@ -88,48 +118,51 @@ max_ = implements(np.max, np.amax)(_extreme("max", np.maximum, -1))
 min_ = implements(np.min, np.amin)(_extreme("min", np.minimum, 1))
 
 
-def _float(x):
-    return convert(x, F64) if x.code >= I64 else x
-
-
 @implements(np.mean)
 def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=True):
     not_given(out=out)
-    a = _float(a) if dtype in _ABSENT else a.astype(dtype)
-    if where is True or where in _ABSENT:
+    a = _float(a, dtype, where)
+    if everywhere(where):
         return reduce("sum", a, axis, keepdims) / count(a, axis)
-    mask = np.broadcast_to(where, a.shape)
-    n = np.sum(mask, axis=axis, keepdims=keepdims not in _ABSENT and bool(keepdims))
-    return sum_(a, axis=axis, keepdims=keepdims, where=where) / n
+    total = sum_(a, axis=axis, keepdims=keepdims, where=where)
+    return total / count_where(a, where, axis, keepdims)
 
 
 @implements(np.var)
 def var(
-    a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True,
-    mean=None, correction=None,
+    a,
+    axis=None,
+    dtype=None,
+    out=None,
+    ddof=0,
+    keepdims=False,
+    *,
+    where=True,
+    mean=None,
+    correction=None,
 ):
     not_given(out=out)
-    a = _float(a) if dtype in _ABSENT else a.astype(dtype)
-    ddof = ddof if correction in _ABSENT else correction
-    center = mean
-    if center in _ABSENT:
-        center = np.mean(a, axis=axis, keepdims=True, where=where)
+    a = _float(a, dtype, where, mean)
+    ddof = ddof if absent(correction) else correction
+    center = np.mean(a, axis=axis, keepdims=True, where=where) if absent(mean) else mean
     square = np.square(a - center)
-    if where is True or where in _ABSENT:
-        n = count(a, axis) - ddof
+    if everywhere(where):
+        n = max(count(a, axis) - ddof, 0)
     else:
-        mask = np.broadcast_to(where, a.shape)
-        keep = keepdims not in _ABSENT and bool(keepdims)
-        n = np.sum(mask, axis=axis, keepdims=keep) - ddof
+        n = np.maximum(count_where(a, where, axis, keepdims) - ddof, 0)
     return sum_(square, axis=axis, keepdims=keepdims, where=where) / n
+
+
+def root(v):
+    """sqrt of a variance, whose derivative where it is 0 is 0."""
+    positive = v > 0
+    return select(positive, np.sqrt(select(positive, v, 1.0)), v)
 
 
 @implements(np.std)
 def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, **options):
     """Its derivative where all elements agree is 0."""
-    v = var(a, axis, dtype, out, ddof, keepdims, **options)
-    positive = v > 0
-    return where(positive, np.sqrt(where(positive, v, 1.0)), v)
+    return root(var(a, axis, dtype, out, ddof, keepdims, **options))
 
 
 @implements(np.ptp)
@@ -141,13 +174,20 @@ def ptp(a, axis=None, out=None, keepdims=False):
 @implements(np.all)
 def all_(a, axis=None, out=None, keepdims=False, *, where=True):
     not_given(out=out)
-    return reduce("min", _masked(convert(a, BOOL), where, True), axis, keepdims)
+    a = convert(traced(a, where), BOOL)
+    return reduce("min", _masked(a, where, True), axis, keepdims)
 
 
 @implements(np.any)
 def any_(a, axis=None, out=None, keepdims=False, *, where=True):
     not_given(out=out)
-    return reduce("max", _masked(convert(a, BOOL), where, False), axis, keepdims)
+    a = convert(traced(a, where), BOOL)
+    return reduce("max", _masked(a, where, False), axis, keepdims)
+
+
+@implements(np.count_nonzero)
+def count_nonzero(a, axis=None, *, keepdims=False):
+    return reduce("sum", convert(convert(a, BOOL), I64), axis, keepdims)
 
 
 def _arg(name):
@@ -160,7 +200,7 @@ def _arg(name):
             axis_used = int(axis)
         node = lib.gradc_arg(a.graph.h, OPS[name], flat.id, axis_used)
         r = expr(a.graph, node, I64)
-        if keepdims in _ABSENT or not keepdims:
+        if not kept(keepdims):
             return r
         if axis is None:
             return r.reshape((1,) * len(shape))
@@ -188,49 +228,23 @@ cumsum = implements(np.cumsum)(_cumulative(lib.gradc_cumsum))
 cumprod = implements(np.cumprod)(_cumulative(lib.gradc_cumprod))
 
 
-@implements_method(np.add, "reduce")
-def add_reduce(a, axis=0, keepdims=False):
-    return sum_(a, axis, keepdims=keepdims)
+# ---- methods of ufuncs ----
 
 
-@implements_method(np.multiply, "reduce")
-def multiply_reduce(a, axis=0, keepdims=False):
-    return prod(a, axis, keepdims=keepdims)
+def _along_first(function):
+    """A reduction whose axis is 0 if none is given."""
+    return lambda a, axis=0, **options: function(a, axis, **options)
 
 
-@implements_method(np.maximum, "reduce")
-def maximum_reduce(a, axis=0, keepdims=False):
-    return max_(a, axis, keepdims=keepdims)
+for _ufunc, _own in (
+    (np.add, sum_),
+    (np.multiply, prod),
+    (np.maximum, max_),
+    (np.minimum, min_),
+    (np.logical_and, all_),
+    (np.logical_or, any_),
+):
+    implements_method(_ufunc, "reduce")(_along_first(_own))
 
-
-@implements_method(np.minimum, "reduce")
-def minimum_reduce(a, axis=0, keepdims=False):
-    return min_(a, axis, keepdims=keepdims)
-
-
-@implements_method(np.add, "accumulate")
-def add_accumulate(a, axis=0):
-    return cumsum(a, axis)
-
-
-@implements(np.average)
-def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
-    keepdims = keepdims not in _ABSENT and bool(keepdims)
-    if weights is None:
-        r = mean(a, axis, keepdims=keepdims)
-        return (r, lift(r.graph, np.full(r.shape, float(count(a, axis))))) if (
-            returned
-        ) else r
-    weights = weights if hasattr(weights, "shape") else np.asarray(weights)
-    if weights.shape != a.shape:
-        if axis is None or weights.shape != (a.shape[axis],):
-            raise error(
-                errors.ShapeError,
-                f"average: weights of shape {weights.shape} do not fit {a.shape}",
-            )
-        shape = [1] * a.ndim
-        shape[axis] = -1
-        weights = np.broadcast_to(weights.reshape(shape), a.shape)
-    total = np.sum(weights, axis=axis, keepdims=keepdims)
-    r = sum_(a * weights, axis, keepdims=keepdims) / total
-    return (r, total) if returned else r
+implements_method(np.add, "accumulate")(_along_first(cumsum))
+implements_method(np.multiply, "accumulate")(_along_first(cumprod))

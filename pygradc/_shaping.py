@@ -1,11 +1,11 @@
-"""NumPy functions that move elements: views, joins, and moves by index."""
+"""NumPy functions that give the same elements another shape, and what they stand on."""
 
 import numpy as np
 
 from pygradc import errors
-from pygradc._expr import Expr, expr, graph_of, lift, promote
-from pygradc._lib import error, lib
-from pygradc._protocol import implements, not_given
+from pygradc._expr import Expr, expr, graph_of, lift
+from pygradc._lib import DTYPES, error, lib
+from pygradc._protocol import implements
 
 
 def reshape_to(x, shape):
@@ -32,6 +32,36 @@ def take_flat(x, positions):
     index = lift(graph, np.asarray(positions, np.int64, order="C"))
     flat = reshape_to(x, (-1,) if x.size else (0,))
     return expr(graph, lib.gradc_gather(graph.h, flat.id, index.id), x.code)
+
+
+def slice_along(x, axis, begin, size, step=1):
+    """`size` elements of `x` along `axis` from `begin` on, by `step`."""
+    shape = list(x.shape)
+    begins, steps = [0] * len(shape), [1] * len(shape)
+    begins[axis], steps[axis], shape[axis] = begin if size else 0, step, size
+    return expr(x.graph, lib.gradc_slice(x.graph.h, x.id, begins, steps, shape), x.code)
+
+
+def axis_index(axis, ndim, name):
+    """`axis` counted from the front."""
+    axis = int(axis)
+    if not -ndim <= axis < ndim:
+        raise error(
+            errors.IndexRangeError, f"{name}: axis {axis} of {ndim} dimensions"
+        )
+    return axis % ndim
+
+
+def constant(graph, value, shape, dtype):
+    """A new Expr of `shape` filled with `value`; None if no Expr has that dtype."""
+    dtype = np.dtype(dtype)
+    if dtype not in DTYPES:
+        return None
+    shape = (shape,) if np.ndim(shape) == 0 else shape
+    shape = [int(n) for n in shape]
+    code = DTYPES.index(dtype)
+    x = Expr(graph, graph.scalar(dtype.type(value).item(), code), code)
+    return broadcast_to(x, shape)
 
 
 @implements(np.reshape)
@@ -122,61 +152,6 @@ def broadcast_arrays(*args, subok=False):
     return tuple(broadcast_to(a, shape) for a in arrays)
 
 
-@implements(np.concatenate)
-def concatenate(arrays, /, axis=0, out=None, *, dtype=None, casting=None):
-    not_given(out=out)
-    arrays = list(arrays)
-    graph = graph_of(*arrays)
-    arrays, code = promote(graph, arrays)
-    if axis is None:
-        arrays, axis = [ravel(a) for a in arrays], 0
-    node = lib.gradc_concat(graph.h, len(arrays), [a.id for a in arrays], int(axis))
-    r = expr(graph, node, code)
-    return r if dtype is None else r.astype(dtype)
-
-
-@implements(np.stack)
-def stack(arrays, axis=0, out=None, *, dtype=None, casting=None):
-    not_given(out=out)
-    graph = graph_of(*arrays)
-    arrays, _ = promote(graph, list(arrays))
-    if len({a.shape for a in arrays}) > 1:
-        raise error(errors.ShapeError, "stack: all arrays must have the same shape")
-    return concatenate([expand_dims(a, axis) for a in arrays], axis, dtype=dtype)
-
-
-@implements(np.hstack)
-def hstack(tup, *, dtype=None, casting=None):
-    graph = graph_of(*tup)
-    arrays = [atleast_1d(lift(graph, a)) for a in tup]
-    return concatenate(arrays, 0 if arrays[0].ndim == 1 else 1, dtype=dtype)
-
-
-@implements(np.vstack)
-def vstack(tup, *, dtype=None, casting=None):
-    graph = graph_of(*tup)
-    return concatenate([atleast_2d(lift(graph, a)) for a in tup], 0, dtype=dtype)
-
-
-@implements(np.dstack)
-def dstack(tup):
-    graph = graph_of(*tup)
-    return concatenate([atleast_3d(lift(graph, a)) for a in tup], 2)
-
-
-@implements(np.column_stack)
-def column_stack(tup):
-    graph = graph_of(*tup)
-    columns = [lift(graph, a) for a in tup]
-    return concatenate([a if a.ndim > 1 else atleast_2d(a).T for a in columns], 1)
-
-
-@implements(np.append)
-def append(arr, values, axis=None):
-    graph = graph_of(arr, values)
-    return concatenate([lift(graph, arr), lift(graph, values)], axis)
-
-
 @implements(np.shape)
 def shape(a):
     return a.shape
@@ -192,10 +167,17 @@ def size(a, axis=None):
     return a.size if axis is None else a.shape[axis]
 
 
+def full_of(a, value, dtype, shape):
+    """An Expr like Expr `a`, or a plain array if no Expr has that `dtype`."""
+    shape = a.shape if shape is None else shape
+    dtype = a.dtype if dtype is None else np.dtype(dtype)
+    r = constant(a.graph, value, shape, dtype)
+    return np.full(shape, value, dtype) if r is None else r
+
+
 def _filled(value):
     def like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
-        own = a.shape if shape is None else shape
-        return np.full(own, value, a.dtype if dtype is None else dtype)
+        return full_of(a, value, dtype, shape)
 
     return like
 
@@ -206,10 +188,33 @@ empty_like = implements(np.empty_like)(_filled(0))
 
 
 @implements(np.full_like)
-def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *,
-              device=None):
-    own = a.shape if shape is None else shape
-    dtype = a.dtype if dtype is None else dtype
-    if isinstance(fill_value, Expr):
-        return broadcast_to(fill_value, own).astype(dtype)
-    return np.full(own, fill_value, dtype)
+def full_like(
+    a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None
+):
+    if not isinstance(fill_value, Expr) and np.ndim(fill_value) == 0:
+        return full_of(a, fill_value, dtype, shape)
+    shape = a.shape if shape is None else shape
+    fill = lift(graph_of(a, fill_value), fill_value)
+    return broadcast_to(fill, shape).astype(a.dtype if dtype is None else dtype)
+
+
+@implements(np.meshgrid)
+def meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
+    graph = graph_of(*xi)
+    if indexing not in ("xy", "ij"):
+        raise error(errors.ArgumentError, f"meshgrid: no indexing {indexing!r}")
+    n = len(xi)
+    axes = list(range(n))
+    if indexing == "xy" and n > 1:
+        axes[:2] = [1, 0]
+    arrays = [ravel(lift(graph, x)) for x in xi]
+    shape = [1] * n
+    for x, axis in zip(arrays, axes, strict=True):
+        shape[axis] = x.size
+    grids = []
+    for x, axis in zip(arrays, axes, strict=True):
+        own = [1] * n
+        own[axis] = x.size
+        x = reshape_to(x, own)
+        grids.append(x if sparse else broadcast_to(x, shape))
+    return tuple(grids)

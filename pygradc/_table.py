@@ -63,6 +63,7 @@ class Table:
         TableError
             There is no such column, or no other one.
         """
+        target = _one_line(target)
         if target not in self.columns:
             raise TableError(
                 f"{self.source}: no column {target!r}; columns: " + self.listed()
@@ -191,8 +192,12 @@ def _is_blank(row):
     return not row or (len(row) == 1 and not row[0].strip())
 
 
+def _one_line(name):
+    return " ".join(name.split())
+
+
 def _column_names(source, header):
-    names = tuple(" ".join(name.split()) for name in header)
+    names = tuple(_one_line(name) for name in header)
     seen = {}
     for i, name in enumerate(names, start=1):
         if not name:

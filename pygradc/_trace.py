@@ -8,8 +8,8 @@ import numpy as np
 
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
-from pygradc._graph import Graph, as_supported, current, tracing
-from pygradc._lib import CODES, DIFFERENTIATED, VARIABLE, error, lib
+from pygradc._graph import Graph, as_supported, current, traced_call, tracing
+from pygradc._lib import CODES, DEFERRED, DIFFERENTIATED, VARIABLE, error, lib
 from pygradc._program import Program, cached_program
 
 
@@ -102,7 +102,7 @@ class Trace:
             ]
             kwargs = {name: self._variable(a) for name, a in kwargs.items()}
             self.args = args
-            self.out = function(*args, **kwargs)
+            self.out = traced_call(function, args, kwargs)
 
     def _differentiated(self, arg, i):
         if type(arg) is np.ndarray or type(arg) is float:
@@ -150,8 +150,7 @@ class Trace:
         if not isinstance(out, (Expr, int, float, np.ndarray, np.generic)):
             raise error(
                 errors.DTypeError,
-                f"{name}: the function must return a number, not "
-                f"{type(out).__name__}",
+                f"{name}: the function must return a number, not {type(out).__name__}",
             )
         y = lift(self.graph, out)
         if y.shape != ():
@@ -187,10 +186,10 @@ class Trace:
         return program([values[i] for i in leaves])
 
     def _settle(self, node):
-        """Expr of `node`, or its value if no variable of an outer level plays a part."""
+        """Expr of `node`, or its value if no outer variable plays a part."""
         graph = self.graph
-        own = VARIABLE | DIFFERENTIATED | (self.level or 0)
-        if self.level is None or graph.role(node) & ~own:
+        outer = DEFERRED | sum(b for b in LEVELS if b < (self.level or 0))
+        if self.level is None or graph.role(node) & outer:
             return Expr(graph, node, graph.code(node))
         return graph.value(node)
 

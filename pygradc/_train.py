@@ -3,6 +3,7 @@
 What is learned goes to standard output; progress and complaints to standard error.
 """
 
+import argparse
 import os
 import signal
 import sys
@@ -70,33 +71,27 @@ def add_options(parser):
     add("--no-plot", action="store_true", help="draw nothing")
 
 
-def _whole(least):
-    def parse(text):
-        value = int(text)
-        if value < least:
-            raise ValueError
+def _number(kind, parse, holds):
+    """A parser of option values that complains in plain words."""
+
+    def parsed(text):
+        try:
+            value = parse(text)
+        except ValueError:
+            value = None
+        if value is None or not holds(value):
+            raise argparse.ArgumentTypeError(f"{text!r} is no {kind}")
         return value
 
-    parse.__name__ = f"whole number from {least}"
-    return parse
+    return parsed
 
 
-def _positive(text):
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise ValueError
-    return value
+def _whole(least):
+    return _number(f"whole number from {least}", int, lambda n: n >= least)
 
 
-def _fraction(text):
-    value = float(text)
-    if not 0 <= value < 1:
-        raise ValueError
-    return value
-
-
-_positive.__name__ = "positive number"
-_fraction.__name__ = "fraction from 0 to below 1"
+_positive = _number("positive number", float, lambda x: 0 < x < float("inf"))
+_fraction = _number("fraction from 0 to below 1", float, lambda x: 0 <= x < 1)
 
 
 @dataclass
@@ -131,6 +126,8 @@ def complain(text):
     print(f"pygradc train: {text}", file=sys.stderr)
 
 
+# numbers at the edge of float64 may overflow in other units: inf is what they are then
+@np.errstate(all="ignore")
 def train(options):
     """Runs the command.
 
@@ -187,22 +184,21 @@ def _prepare(options):
     n_held = max(0, min(round(options.held_out * len(y)), len(y) - 2))
     held, kept = order[:n_held], order[n_held:]
     scaling = _neuron.Scaling.of(X[kept], y[kept])
-    with np.errstate(over="ignore"):
-        return table.source, Run(
-            names,
-            target,
-            scaling.inputs(X[kept]),
-            y[kept] / scaling.unit,
-            scaling.inputs(X[held]),
-            y[held] / scaling.unit,
-            scaling,
-        )
+    return table.source, Run(
+        names,
+        target,
+        scaling.inputs(X[kept]),
+        y[kept] / scaling.unit,
+        scaling.inputs(X[held]),
+        y[held] / scaling.unit,
+        scaling,
+    )
 
 
 def _print_data(source, run):
     rows, held = len(run.y), len(run.y_held)
     print(f"max(0, w·x + b) for {run.target!r} of {source}")
-    print(f"{len(run.names)} inputs, {rows} rows to train, {held} held out")
+    print(f"inputs: {len(run.names)}; rows: {rows} to train, {held} held out")
     constant = [n for n, c in zip(run.names, run.scaling.constant, strict=True) if c]
     if constant:
         print(f"constant, so of no weight: {', '.join(constant)}")
@@ -322,13 +318,13 @@ def _print_errors(run):
     sets = [False, True] if len(run.y_held) else [False]
     print(
         f"\n{'root mean squared error':<23}"
-        + "".join(f"{'held out' if held else 'train':>12}" for held in sets)
+        + "".join(f" {'held out' if held else 'train':>12}" for held in sets)
     )
     for name, error in [
         ("the neuron", run.error),
         ("predicting the mean", run.error_of_mean),
     ]:
-        print(f"{name:<23}" + "".join(f"{error(held):>12.6g}" for held in sets))
+        print(f"{name:<23}" + "".join(f" {error(held):>12.6g}" for held in sets))
     sys.stdout.flush()
 
 

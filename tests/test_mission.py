@@ -265,9 +265,7 @@ def test_loss_gradient_has_its_closed_form(data):
     np.testing.assert_allclose(
         dw, differences(lambda w: loss(w, b, X, y), w), rtol=1e-6
     )
-    assert db == pytest.approx(
-        differences(lambda b: loss(w, b, X, y), b)[()], rel=1e-6
-    )
+    assert db == pytest.approx(differences(lambda b: loss(w, b, X, y), b)[()], rel=1e-6)
 
 
 def test_loss_by_intermediate_variables(data):

@@ -6,7 +6,7 @@
 #include "ir/shape.h"
 #include "ir/words.h"
 
-#define VJP(name) \
+#define VJP(name)                                                                      \
     static gradc_id name(gradc_graph *g, gradc_id r, uint32_t k, gradc_id dr)
 #define JVP(name) static gradc_id name(gradc_graph *g, gradc_id r, const gradc_id *tx)
 #define NODE(r) gradc_node_get(g, r)
@@ -123,9 +123,8 @@ static gradc_id others(gradc_graph *g, gradc_id r)
     }
     gradc_shape_count(&merged);
     const gradc_id flat = RESHAPE(x, &merged);
-    return RESHAPE(MUL(exclusive(g, flat, begin, true),
-                       exclusive(g, flat, begin, false)),
-                   &s);
+    return RESHAPE(
+        MUL(exclusive(g, flat, begin, true), exclusive(g, flat, begin, false)), &s);
 }
 
 VJP(prod_vjp)
@@ -134,10 +133,7 @@ VJP(prod_vjp)
     return ANNIHILATE(BROADCAST(expand(g, r, dr), SHAPE(x)), others(g, r));
 }
 
-JVP(prod_jvp)
-{
-    return reduce_like(g, r, ANNIHILATE(tx[0], others(g, r)));
-}
+JVP(prod_jvp) { return reduce_like(g, r, ANNIHILATE(tx[0], others(g, r))); }
 
 /* r_i = x_i r_(i-1) + y_i. The adjoint of y obeys the mirrored recurrence
  * s_i = dr_i + x_(i+1) s_(i+1); that of x is s_i r_(i-1). */

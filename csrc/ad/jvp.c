@@ -11,9 +11,9 @@
 typedef struct sweep {
     gradc_graph *g;
     gradc_id first, last;
-    bool *wanted;               /* by id - first: leads to a y */
-    bool *given;                /* by id - first: is an x */
-    gradc_id *tangent;          /* by id - first */
+    bool *wanted;      /* by id - first: leads to a y */
+    bool *given;       /* by id - first: is an x */
+    gradc_id *tangent; /* by id - first */
 } sweep;
 
 static void mark_wanted(sweep *s, size_t m, const gradc_id *y)
@@ -111,11 +111,10 @@ static gradc_status check_tangent(gradc_graph *g, gradc_id x, gradc_id tx)
                     gradc_shape_equal(SHAPE(x), SHAPE(tx))))
         return GRADC_OK;
     char a[GRADC_SHAPE_STR], b[GRADC_SHAPE_STR];
-    return gradc_fail(g, GRADC_ESHAPE, "jvp: tangent is %s %s, input %s %s",
-                      gradc_dtype_name(gradc_dtype_of(g, tx)),
-                      gradc_shape_str(SHAPE(tx), a),
-                      gradc_dtype_name(gradc_dtype_of(g, x)),
-                      gradc_shape_str(SHAPE(x), b));
+    return gradc_fail(
+        g, GRADC_ESHAPE, "jvp: tangent is %s %s, input %s %s",
+        gradc_dtype_name(gradc_dtype_of(g, tx)), gradc_shape_str(SHAPE(tx), a),
+        gradc_dtype_name(gradc_dtype_of(g, x)), gradc_shape_str(SHAPE(x), b));
 }
 
 gradc_status gradc_jvp(gradc_graph *g, size_t n, const gradc_id *x, const gradc_id *tx,

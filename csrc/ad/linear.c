@@ -5,7 +5,7 @@
 #include "ir/shape.h"
 #include "ir/words.h"
 
-#define RULE(name) \
+#define RULE(name)                                                                     \
     static gradc_id name(gradc_graph *g, gradc_id r, uint32_t k, gradc_id dr)
 #define NODE(r) gradc_node_get(g, r)
 #define OPERAND(r, k) gradc_node_in(NODE(r))[k]
@@ -22,15 +22,9 @@ RULE(ident_transpose)
     return dr;
 }
 
-RULE(broadcast_transpose)
-{
-    return SUM_TO(dr, SHAPE(OPERAND(r, k)));
-}
+RULE(broadcast_transpose) { return SUM_TO(dr, SHAPE(OPERAND(r, k))); }
 
-RULE(reshape_transpose)
-{
-    return RESHAPE(dr, SHAPE(OPERAND(r, k)));
-}
+RULE(reshape_transpose) { return RESHAPE(dr, SHAPE(OPERAND(r, k))); }
 
 RULE(convert_transpose)
 {
@@ -121,7 +115,7 @@ RULE(transpose_transpose)
 }
 
 gradc_transpose_rule *const gradc_linear_transposes[GRADC_OP_COUNT] = {
-#define LINEAR(name, arity, types, step, shape, transpose, tex) \
+#define LINEAR(name, arity, types, step, shape, transpose, tex)                        \
     [GRADC_OP_##name] = transpose,
 #include "ops.def"
 #undef LINEAR

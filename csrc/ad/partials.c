@@ -3,7 +3,8 @@
  * An elementwise row states its partial derivatives; cotangent or tangent d meets
  * partial p by `chain`, under the rule that zero annihilates: a branch that was not
  * taken has d = 0 and must give 0 even where p is infinite or NaN (SEMANTICS: "Zero
- * annihilates"). A LINEAR row states its transpose; its tangent is the op on tangents. */
+ * annihilates"). A LINEAR row states its transpose; its tangent is the op on
+ * tangents. */
 #include "ad/rules.h"
 #include "ir/shape.h"
 #include "ir/words.h"
@@ -11,18 +12,21 @@
 typedef gradc_id partial_fn(gradc_graph *g, gradc_id x, gradc_id y, gradc_id z,
                             gradc_id r);
 
-#define PARTIAL(name, suffix, value)                                              \
-    static gradc_id name##_##suffix(gradc_graph *g, gradc_id x, gradc_id y,       \
-                                    gradc_id z, gradc_id r)                       \
-    {                                                                             \
-        (void)g, (void)x, (void)y, (void)z, (void)r;                              \
-        return value;                                                             \
+#define PARTIAL(name, suffix, value)                                                   \
+    static gradc_id name##_##suffix(gradc_graph *g, gradc_id x, gradc_id y,            \
+                                    gradc_id z, gradc_id r)                            \
+    {                                                                                  \
+        (void)g, (void)x, (void)y, (void)z, (void)r;                                   \
+        return value;                                                                  \
     }
 #define UNARY(name, types, c, tex, lo, hi, d0) PARTIAL(name, dx, d0)
-#define BINARY(name, types, c, tex, lo, hi, d0, d1) \
-    PARTIAL(name, dx, d0) PARTIAL(name, dy, d1)
-#define TERNARY(name, types, c, tex, d0, d1, d2) \
-    PARTIAL(name, dx, d0) PARTIAL(name, dy, d1) PARTIAL(name, dz, d2)
+#define BINARY(name, types, c, tex, lo, hi, d0, d1)                                    \
+    PARTIAL(name, dx, d0)                                                              \
+    PARTIAL(name, dy, d1)
+#define TERNARY(name, types, c, tex, d0, d1, d2)                                       \
+    PARTIAL(name, dx, d0)                                                              \
+    PARTIAL(name, dy, d1)                                                              \
+    PARTIAL(name, dz, d2)
 #include "ops.def"
 #undef UNARY
 #undef BINARY
@@ -68,9 +72,8 @@ static gradc_id chain(gradc_graph *g, gradc_id d, gradc_id p)
     }
     if (gradc_word_is_const(g, d, &v) && v == 1) {
         gradc_shape both;
-        return gradc_shape_broadcast(SHAPE(d), SHAPE(p), 0, &both)
-                   ? BROADCAST(p, &both)
-                   : 0;
+        return gradc_shape_broadcast(SHAPE(d), SHAPE(p), 0, &both) ? BROADCAST(p, &both)
+                                                                   : 0;
     }
     return ANNIHILATE(d, p);
 }

@@ -13,8 +13,8 @@ static char dependence(const gradc_graph *g, const char *seen, gradc_id first,
 {
     const gradc_node *n = gradc_node_get(g, r);
     const gradc_step step = gradc_node_row(n)->step;
-    const bool in_place = step == GRADC_STEP_LOOP || n->op == GRADC_OP_ident ||
-                          n->op == GRADC_OP_reshape;
+    const bool in_place =
+        step == GRADC_STEP_LOOP || n->op == GRADC_OP_ident || n->op == GRADC_OP_reshape;
     char worst = NOT_AT_ALL;
     if (!gradc_dtype_is_float((gradc_dtype)n->dtype))
         return NOT_AT_ALL;

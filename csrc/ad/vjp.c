@@ -2,7 +2,8 @@
  *
  * One pass forward marks what depends on the x; one pass back, in falling order of id,
  * hands each node's cotangent to its operands. Contributions wait in lists and meet in
- * one sum, so each node is visited once. Source: Griewank & Walther 2008, section 3.2. */
+ * one sum, so each node is visited once. Source: Griewank & Walther 2008,
+ * section 3.2. */
 #include <string.h>
 
 #include "ad/rules.h"
@@ -11,17 +12,17 @@
 
 typedef struct item {
     gradc_id d;
-    uint32_t next;              /* index of the next item, 0 ends */
+    uint32_t next; /* index of the next item, 0 ends */
 } item;
 
 typedef struct sweep {
     gradc_graph *g;
-    gradc_id first, last;       /* the ids the sweep covers */
-    bool *active;               /* by id - first: depends on an x */
-    uint32_t *head;             /* by id - first: contributions */
-    item *items;                /* items[0] is unused */
+    gradc_id first, last; /* the ids the sweep covers */
+    bool *active;         /* by id - first: depends on an x */
+    uint32_t *head;       /* by id - first: contributions */
+    item *items;          /* items[0] is unused */
     uint32_t n_items, room;
-    gradc_id *batch;            /* contributions of one node, to be added up */
+    gradc_id *batch; /* contributions of one node, to be added up */
     uint32_t batch_room;
 } sweep;
 
@@ -175,11 +176,10 @@ gradc_status gradc_vjp(gradc_graph *g, gradc_id y, gradc_id dr, size_t n,
     if (gradc_dtype_of(g, dr) != gradc_dtype_of(g, y) ||
         !gradc_shape_equal(SHAPE(dr), SHAPE(y))) {
         char a[GRADC_SHAPE_STR], b[GRADC_SHAPE_STR];
-        return gradc_fail(g, GRADC_ESHAPE, "vjp: cotangent is %s %s, output %s %s",
-                          gradc_dtype_name(gradc_dtype_of(g, dr)),
-                          gradc_shape_str(SHAPE(dr), a),
-                          gradc_dtype_name(gradc_dtype_of(g, y)),
-                          gradc_shape_str(SHAPE(y), b));
+        return gradc_fail(
+            g, GRADC_ESHAPE, "vjp: cotangent is %s %s, output %s %s",
+            gradc_dtype_name(gradc_dtype_of(g, dr)), gradc_shape_str(SHAPE(dr), a),
+            gradc_dtype_name(gradc_dtype_of(g, y)), gradc_shape_str(SHAPE(y), b));
     }
     return run_sweep(&s, y, dr, n, x, dx);
 }

@@ -1,7 +1,8 @@
 /* cpu.c -- CPUID says what the processor can do, XGETBV what the system saves.
  *
  * Both are needed: on a system that does not save the wide registers at a context
- * switch, wide code is silently wrong. Source: Intel SDM vol. 1, sections 14.3, 15.2. */
+ * switch, wide code is silently wrong. Source: Intel SDM vol. 1, sections 14.3 and
+ * 15.2. */
 #include "base/cpu.h"
 
 bool gradc_cpu_always(void) { return true; }

@@ -10,8 +10,8 @@
 
 static inline uint64_t gradc_hash_mix(uint64_t h, uint64_t x)
 {
-    const __uint128_t p = (__uint128_t)(h ^ 0x9e3779b97f4a7c15u) *
-                          (x ^ 0xd1342543de82ef95u);
+    const __uint128_t p =
+        (__uint128_t)(h ^ 0x9e3779b97f4a7c15u) * (x ^ 0xd1342543de82ef95u);
     return (uint64_t)p ^ (uint64_t)(p >> 64) ^ (h << 23 | h >> 41);
 }
 

@@ -1,6 +1,4 @@
-/* pool.c -- tasks run in order on the calling thread.
- *
- * Work is already cut as it will be for many threads; what is missing is the threads. */
+/* pool.c -- tasks run in order on the calling thread, the only one there is yet. */
 #include "base/pool.h"
 
 #include "gradc.h"

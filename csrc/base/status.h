@@ -5,11 +5,11 @@
 #include "gradc.h"
 
 /* Returns from the caller with the status of `call` unless that is GRADC_OK. */
-#define GRADC_TRY(call)                    \
-    do {                                   \
-        const gradc_status try_ = (call);  \
-        if (try_ != GRADC_OK)              \
-            return try_;                   \
+#define GRADC_TRY(call)                                                                \
+    do {                                                                               \
+        const gradc_status try_ = (call);                                              \
+        if (try_ != GRADC_OK)                                                          \
+            return try_;                                                               \
     } while (0)
 
 #endif

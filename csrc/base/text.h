@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 typedef struct gradc_text {
-    char *out;          /* may be NULL if size is 0 */
-    size_t size, need;  /* need: bytes the whole text takes, without the final 0 */
+    char *out;         /* may be NULL if size is 0 */
+    size_t size, need; /* need: bytes the whole text takes, without the final 0 */
 } gradc_text;
 
 void gradc_text_add(gradc_text *t, const char *format, ...)

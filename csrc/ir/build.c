@@ -57,8 +57,8 @@ gradc_id gradc_ident(gradc_graph *g, gradc_id x, int role)
     if (!known(g, "ident", x))
         return 0;
     const gradc_type type = {gradc_dtype_of(g, x), *SHAPE(x)};
-    return gradc_graph_leaf(g, GRADC_OP_ident, &type,
-                            role | gradc_node_get(g, x)->role, x);
+    return gradc_graph_leaf(g, GRADC_OP_ident, &type, role | gradc_node_get(g, x)->role,
+                            x);
 }
 
 gradc_id gradc_unary(gradc_graph *g, int op, gradc_id x)

@@ -27,7 +27,7 @@ static int by_id(const void *a, const void *b)
 /* A set of ids: open addressing from id to its place in `list`. */
 typedef struct id_set {
     gradc_id *list, *slot;
-    size_t n, room;             /* room: a power of two, at least twice n */
+    size_t n, room; /* room: a power of two, at least twice n */
 } id_set;
 
 static size_t slot_of(const id_set *s, gradc_id x)

@@ -112,7 +112,8 @@ static bool same_node(const gradc_node *a, const gradc_node *b)
 {
     return a->op == b->op && a->dtype == b->dtype && a->shape == b->shape &&
            a->n_in == b->n_in && a->n_attr == b->n_attr && a->value.i == b->value.i &&
-           memcmp(gradc_node_in(a), gradc_node_in(b), a->n_in * sizeof(gradc_id)) == 0 &&
+           memcmp(gradc_node_in(a), gradc_node_in(b), a->n_in * sizeof(gradc_id)) ==
+               0 &&
            (a->n_attr == 0 ||
             memcmp(a->attr, b->attr, a->n_attr * sizeof(int64_t)) == 0);
 }
@@ -215,8 +216,10 @@ static gradc_id intern(gradc_graph *g, gradc_node *n)
 gradc_id gradc_graph_add(gradc_graph *g, gradc_op op, size_t n_in, const gradc_id *in,
                          size_t n_attr, const int64_t *attr)
 {
-    gradc_node n = {.op = (uint16_t)op, .n_in = (uint32_t)n_in,
-                    .n_attr = (uint32_t)n_attr, .attr = attr};
+    gradc_node n = {.op = (uint16_t)op,
+                    .n_in = (uint32_t)n_in,
+                    .n_attr = (uint32_t)n_attr,
+                    .attr = attr};
     for (size_t i = 0; i < n_in; i++) {
         if (in[i] == 0)
             return 0;
@@ -242,11 +245,14 @@ gradc_id gradc_graph_add(gradc_graph *g, gradc_op op, size_t n_in, const gradc_i
     return intern(g, &n);
 }
 
-gradc_id gradc_graph_leaf(gradc_graph *g, gradc_op op, const gradc_type *type,
-                          int role, gradc_id x)
+gradc_id gradc_graph_leaf(gradc_graph *g, gradc_op op, const gradc_type *type, int role,
+                          gradc_id x)
 {
-    gradc_node n = {.op = (uint16_t)op, .dtype = (uint8_t)type->dtype,
-                    .n_in = x != 0, .role = role & 127, .u.in = {x}};
+    gradc_node n = {.op = (uint16_t)op,
+                    .dtype = (uint8_t)type->dtype,
+                    .n_in = x != 0,
+                    .role = role & 127,
+                    .u.in = {x}};
     uint32_t shape;
     if (intern_shape(g, &type->shape, &shape) != GRADC_OK || reserve(g) != GRADC_OK)
         return 0;

@@ -19,7 +19,7 @@ enum { GRADC_MAX_RANK = 16, GRADC_INLINE_IN = 4 };
 
 typedef struct gradc_shape {
     int rank;
-    int64_t size;                       /* product of dim, 1 for rank 0 */
+    int64_t size; /* product of dim, 1 for rank 0 */
     int64_t dim[GRADC_MAX_RANK];
 } gradc_shape;
 
@@ -29,33 +29,33 @@ typedef struct gradc_type {
 } gradc_type;
 
 typedef union gradc_value {
-    double f;                           /* F64, F32 */
-    int64_t i;                          /* I64, BOOL */
+    double f;  /* F64, F32 */
+    int64_t i; /* I64, BOOL */
 } gradc_value;
 
 typedef struct gradc_node {
     uint16_t op;
     uint8_t dtype;
     uint8_t role : 7, marked : 1;
-    uint32_t shape;                     /* index of the interned shape */
+    uint32_t shape; /* index of the interned shape */
     uint32_t n_in, n_attr;
     union {
-        gradc_id in[GRADC_INLINE_IN];   /* n_in <= GRADC_INLINE_IN */
+        gradc_id in[GRADC_INLINE_IN]; /* n_in <= GRADC_INLINE_IN */
         const gradc_id *more;
     } u;
     const int64_t *attr;
-    gradc_value value;                  /* of a constant; serial number of a leaf */
+    gradc_value value; /* of a constant; serial number of a leaf */
 } gradc_node;
 
 _Static_assert(sizeof(gradc_node) <= 48, "a node takes at most 48 bytes");
 
-enum { GRADC_CHUNK = 256 };             /* nodes allocated at a time */
+enum { GRADC_CHUNK = 256 }; /* nodes allocated at a time */
 
 struct gradc_graph {
     gradc_arena arena;
     gradc_node **chunk;
     uint32_t size, n_chunk;
-    gradc_id *table;                    /* interning: open addressing, 0 is empty */
+    gradc_id *table; /* interning: open addressing, 0 is empty */
     size_t table_size;
     const gradc_shape **shape;
     uint32_t n_shape, shape_room;
@@ -104,7 +104,7 @@ gradc_id gradc_graph_add(gradc_graph *g, gradc_op op, size_t n_in, const gradc_i
                          size_t n_attr, const int64_t *attr);
 
 /* A new node that is never merged: `op` is input or ident. */
-gradc_id gradc_graph_leaf(gradc_graph *g, gradc_op op, const gradc_type *type,
-                          int role, gradc_id x);
+gradc_id gradc_graph_leaf(gradc_graph *g, gradc_op op, const gradc_type *type, int role,
+                          gradc_id x);
 
 #endif

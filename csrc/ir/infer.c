@@ -36,7 +36,8 @@ static gradc_status broadcast_shape(gradc_graph *g, const gradc_node *n,
     const gradc_shape from = out->shape;
     gradc_shape to, both;
     GRADC_TRY(gradc_shape_make(g, "broadcast", (int)n->n_attr, n->attr, &to));
-    if (!gradc_shape_broadcast(&from, &to, 0, &both) || !gradc_shape_equal(&both, &to)) {
+    if (!gradc_shape_broadcast(&from, &to, 0, &both) ||
+        !gradc_shape_equal(&both, &to)) {
         char a[GRADC_SHAPE_STR], b[GRADC_SHAPE_STR];
         return gradc_fail(g, GRADC_ESHAPE, "broadcast: cannot broadcast %s to %s",
                           gradc_shape_str(&from, a), gradc_shape_str(&to, b));
@@ -57,10 +58,10 @@ static gradc_status concat_shape(gradc_graph *g, const gradc_node *n, gradc_type
             fits = a == axis || other->dim[a] == s->dim[a];
         if (!fits) {
             char p[GRADC_SHAPE_STR], q[GRADC_SHAPE_STR];
-            return gradc_fail(
-                g, GRADC_ESHAPE, "concat: cannot join %s and %s along axis %d",
-                gradc_shape_str(gradc_shape_of(g, in[0]), p), gradc_shape_str(other, q),
-                axis);
+            return gradc_fail(g, GRADC_ESHAPE,
+                              "concat: cannot join %s and %s along axis %d",
+                              gradc_shape_str(gradc_shape_of(g, in[0]), p),
+                              gradc_shape_str(other, q), axis);
         }
         s->dim[axis] += other->dim[axis];
     }
@@ -259,7 +260,8 @@ static gradc_status elementwise_shape(gradc_graph *g, const gradc_node *n,
                               gradc_shape_str(next, b));
         }
         const gradc_shape joined = out->shape;
-        GRADC_TRY(gradc_shape_make(g, name_of(n), joined.rank, joined.dim, &out->shape));
+        GRADC_TRY(
+            gradc_shape_make(g, name_of(n), joined.rank, joined.dim, &out->shape));
     }
     return GRADC_OK;
 }

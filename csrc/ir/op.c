@@ -4,21 +4,29 @@
 #include <stddef.h>
 #include <string.h>
 
-#define ROW(name, kind, arity, types, step, c, tex, lo, hi)                         \
-    {#name, GRADC_KIND_##kind, arity, GRADC_TYPES_##types, GRADC_STEP_##step,       \
-     c, tex, lo, hi},
+#define ROW(name, kind, arity, types, step, c, tex, lo, hi)                            \
+    {#name,                                                                            \
+     GRADC_KIND_##kind,                                                                \
+     arity,                                                                            \
+     GRADC_TYPES_##types,                                                              \
+     GRADC_STEP_##step,                                                                \
+     c,                                                                                \
+     tex,                                                                              \
+     lo,                                                                               \
+     hi},
 #define LEAF(name) ROW(name, LEAF, 0, ANY, NONE, NULL, #name, 0, 0)
-#define UNARY(name, types, c, tex, lo, hi, dx) \
+#define UNARY(name, types, c, tex, lo, hi, dx)                                         \
     ROW(name, UNARY, 1, types, LOOP, c, tex, lo, hi)
-#define BINARY(name, types, c, tex, lo, hi, dx, dy) \
+#define BINARY(name, types, c, tex, lo, hi, dx, dy)                                    \
     ROW(name, BINARY, 2, types, LOOP, c, tex, lo, hi)
-#define TERNARY(name, types, c, tex, dx, dy, dz) \
+#define TERNARY(name, types, c, tex, dx, dy, dz)                                       \
     ROW(name, TERNARY, 3, types, LOOP, c, tex, 0, 0)
-#define TEST(name, arity, types, c, tex) ROW(name, TEST, arity, types, LOOP, c, tex, 0, 0)
+#define TEST(name, arity, types, c, tex)                                               \
+    ROW(name, TEST, arity, types, LOOP, c, tex, 0, 0)
 #define MANY GRADC_ARITY_MANY
-#define LINEAR(name, arity, types, step, shape, transpose, tex) \
+#define LINEAR(name, arity, types, step, shape, transpose, tex)                        \
     ROW(name, LINEAR, arity, types, step, NULL, tex, 0, 0)
-#define GENERAL(name, arity, types, step, shape, vjp, jvp, tex) \
+#define GENERAL(name, arity, types, step, shape, vjp, jvp, tex)                        \
     ROW(name, GENERAL, arity, types, step, NULL, tex, 0, 0)
 
 static const gradc_op_row rows[GRADC_OP_COUNT] = {
@@ -45,7 +53,7 @@ gradc_status gradc_op_describe(int op, gradc_op_info *out)
     if (op < 0 || op >= GRADC_OP_COUNT)
         return GRADC_EVALUE;
     const gradc_op_row *r = &rows[op];
-    *out = (gradc_op_info){r->name,  kind_names[r->kind], r->c,  r->latex,
-                           r->arity, r->types,            r->lo, r->hi};
+    *out = (gradc_op_info){
+        r->name, kind_names[r->kind], r->c, r->latex, r->arity, r->types, r->lo, r->hi};
     return GRADC_OK;
 }

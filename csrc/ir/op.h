@@ -42,10 +42,10 @@ typedef enum gradc_kind {
 
 /* How run/ executes a node. */
 typedef enum gradc_step {
-    GRADC_STEP_NONE,     /* leaves: memory that is there before the program runs */
-    GRADC_STEP_LOOP,     /* element by element, fused */
-    GRADC_STEP_REDUCE,   /* ends a loop with an accumulator */
-    GRADC_STEP_VIEW,     /* other strides on the operand's memory */
+    GRADC_STEP_NONE,   /* leaves: memory that is there before the program runs */
+    GRADC_STEP_LOOP,   /* element by element, fused */
+    GRADC_STEP_REDUCE, /* ends a loop with an accumulator */
+    GRADC_STEP_VIEW,   /* other strides on the operand's memory */
     GRADC_STEP_MATMUL,
     GRADC_STEP_GATHER,
     GRADC_STEP_SCATTER,
@@ -69,11 +69,11 @@ enum { GRADC_ARITY_MANY = -1 };
 typedef struct gradc_op_row {
     const char *name;
     gradc_kind kind;
-    int arity;                  /* GRADC_ARITY_MANY: one or more */
+    int arity; /* GRADC_ARITY_MANY: one or more */
     uint8_t types;
     gradc_step step;
-    const char *c, *latex;      /* c is NULL unless the op is elementwise */
-    double lo, hi;              /* smooth interval of every operand, where stated */
+    const char *c, *latex; /* c is NULL unless the op is elementwise */
+    double lo, hi;         /* smooth interval of every operand, where stated */
 } gradc_op_row;
 
 /* The row of `op`, which must be below GRADC_OP_COUNT. */

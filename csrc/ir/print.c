@@ -1,4 +1,5 @@
-/* print.c -- a node described, and a graph as text: "%3 = mul(%1, %2) float64 (3,)", one node a line. */
+/* print.c -- a node described, and a graph as text, one node a line:
+ * "%3 = mul(%1, %2) float64 (3,)". */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -41,10 +42,15 @@ gradc_status gradc_node_describe(const gradc_graph *g, gradc_id x, gradc_node_in
     const gradc_node *n = gradc_node_get(g, x);
     const gradc_shape *s = g->shape[n->shape];
     const bool is_float = gradc_dtype_is_float((gradc_dtype)n->dtype);
-    *out = (gradc_node_info){
-        .op = gradc_node_row(n)->name, .dtype = (gradc_dtype)n->dtype, .rank = s->rank,
-        .dim = s->dim, .n_in = n->n_in, .in = gradc_node_in(n), .n_attr = n->n_attr,
-        .attr = n->attr, .value = is_float ? n->value.f : (double)n->value.i,
-        .role = n->role};
+    *out = (gradc_node_info){.op = gradc_node_row(n)->name,
+                             .dtype = (gradc_dtype)n->dtype,
+                             .rank = s->rank,
+                             .dim = s->dim,
+                             .n_in = n->n_in,
+                             .in = gradc_node_in(n),
+                             .n_attr = n->n_attr,
+                             .attr = n->attr,
+                             .value = is_float ? n->value.f : (double)n->value.i,
+                             .role = n->role};
     return GRADC_OK;
 }

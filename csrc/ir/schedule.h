@@ -7,17 +7,17 @@
 /* One loop over `space` that computes several nodes, or one node of another kind. */
 typedef struct gradc_stage {
     bool is_loop;
-    uint32_t level;             /* all it reads was made on lower levels */
-    uint32_t space;             /* shape index, of a loop */
-    int64_t row;                /* of a loop: block edges fall on multiples; 0: any */
-    uint32_t first, count;      /* its nodes: node[first .. first + count) */
+    uint32_t level;        /* all it reads was made on lower levels */
+    uint32_t space;        /* shape index, of a loop */
+    int64_t row;           /* of a loop: block edges fall on multiples; 0: any */
+    uint32_t first, count; /* its nodes: node[first .. first + count) */
 } gradc_stage;
 
 typedef struct gradc_schedule {
     gradc_stage *stage;
     uint32_t n_stage;
-    gradc_id *node;             /* by stage, rising within each */
-    uint32_t *stage_of;         /* by id - 1: stage + 1, or 0 for leaves and views */
+    gradc_id *node;     /* by stage, rising within each */
+    uint32_t *stage_of; /* by id - 1: stage + 1, or 0 for leaves and views */
 } gradc_schedule;
 
 void gradc_schedule_free(gradc_schedule *s);

@@ -5,7 +5,6 @@
 
 #include "ir/shape.h"
 
-
 /* New strides for the elements of v in the shape `to`, if strides can express it:
  * factors of both shapes are matched from the last axis on. */
 static bool try_reshape(gradc_view *v, const gradc_shape *to)
@@ -90,8 +89,8 @@ void gradc_view_resolve(const gradc_graph *g, gradc_id x, gradc_view *out)
     for (;;) {
         size_t depth = 0;
         gradc_id at = x;
-        while (at != done && gradc_node_row(gradc_node_get(g, at))->step ==
-                                 GRADC_STEP_VIEW) {
+        while (at != done &&
+               gradc_node_row(gradc_node_get(g, at))->step == GRADC_STEP_VIEW) {
             chain[depth++ % 64] = at;
             at = gradc_node_in(gradc_node_get(g, at))[0];
         }

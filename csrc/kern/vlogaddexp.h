@@ -9,10 +9,23 @@
 #include "kern/vsigmoid.h"
 
 #if IS(f64)
-/* m + log(1 + e^(w - m)) to 2^-60 of m. */
+/* v_decay of x with the square of r a pair too: to 2^-60. */
+INLINE vdecay v_decay_fine(vdd x)
+{
+    const vt y = v_clamp(x.hi, v_set(-746), v_set(0)), n = v_nearest(y, LOG2_E);
+    const vt r0 = v_fma(n, v_set(-LN2_HI), y);
+    const vt t = v_fma(n, v_set(-LN2_LO), v_select(y == x.hi, x.lo, v_set(0)));
+    const vt r = r0 + t, lo = (r0 - r) + t, z = r * r;
+    const vdd p = v_quick_two_sum(v_set(1), r), q = v_quick_two_sum(p.hi, (T)0.5 * z);
+    const vt rest = v_fma(z * r, V_POLY(r, V_EXP), v_fma(lo, r, lo));
+    const vt low = (p.lo + q.lo) + v_fma(v_prod_error(r, r, z), v_set(0.5), rest);
+    return (vdecay){n, v_quick_two_sum(q.hi, low)};
+}
+
+/* m + log(1 + e^(w - m)) to 2^-59 of m. */
 INLINE vt v_logaddexp_usual(vt m, vt w)
 {
-    const vdd log = v_decay_log1p(v_decay(v_two_sum(w, -m)));
+    const vdd log = v_decay_log1p(v_decay_fine(v_two_sum(w, -m)));
     const vdd sum = v_two_sum(m, log.hi);
     return sum.hi + (sum.lo + log.lo);
 }
@@ -22,8 +35,9 @@ INLINE vt v_logaddexp_usual(vt m, vt w)
 INLINE vdd v_dd_expm1(vdd x)
 {
     const vdd a = {x.hi * 0x1p-10, x.lo * 0x1p-10};
-    const vt tail = a.hi * v_fma(a.hi, v_set(1 / 720.0), v_set(1 / 120.0));
-    vdd p = v_quick_two_sum(v_set(0x1.5555555555555p-5), tail);
+    static const double c[] = {1 / 362880.0, 1 / 40320.0, 1 / 5040.0, 1 / 720.0,
+                               1 / 120.0};
+    vdd p = v_quick_two_sum(v_set(0x1.5555555555555p-5), a.hi * V_POLY(a.hi, c));
     p.lo += 0x1.5555555555555p-59;
     p = v_dd_add(v_dd_mul(p, a),
                  (vdd){v_set(0x1.5555555555555p-3), v_set(0x1.5555555555555p-57)});
@@ -88,7 +102,7 @@ INLINE vt v_logaddexp(vt x, vt y)
 {
     const vt m = v_select(x > y, x, y), w = v_select(x > y, y, x);
     vt r = v_logaddexp_usual(m, w);
-    const vm near = (v_abs(r) < v_abs(m) * (T)(IS(f64) ? 0x1p-6 : 0x1p-4)) & (w > -690);
+    const vm near = (v_abs(r) < v_abs(m) * (T)0.08) & (w > -690);
     if (v_any(near))
         r = v_select(near, v_logaddexp_near(m, w), r);
     r = v_select(v_abs(m) == INFINITY, m, r);

@@ -1,8 +1,8 @@
 /* vpow.h -- x^y = e^(y log|x|), then the sign and C99's table of special cases.
  *
  * The exponential turns the error of its argument, up to 745, into a relative one, so
- * the logarithm is a pair good to 2^-65: the division and the first two terms of
- * 2 atanh(s) are pairs and the rest, below 2^-12 of them, is not. float32 needs only
+ * the logarithm is a pair good to 2^-65: the division and the first terms of
+ * 2 atanh(s) are pairs and the rest, below 2^-18 of them, is not. float32 needs only
  * float64. */
 #ifndef GRADC_KERN_VPOW_H
 #define GRADC_KERN_VPOW_H
@@ -35,10 +35,14 @@ INLINE vt v_pow_ends(vt r, vt x, vt y)
 }
 
 #if IS(f64)
-/* (2 atanh(s) - 2 s - 2/3 s^3) / s^5 in z = s^2 <= 0.0295; 2^-66 of 2 atanh(s). */
+/* 2 atanh(s) = 2 s + LOG_3RD s^3 + LOG_5TH s^5 + s^7 p(s^2) for s^2 <= 0.0295, to 2^-66;
+ * 2/3 is a pair. */
 static const T V_LOG_TAIL[] = {
     0.13197990071817023, 0.1325666199005148,  0.1538676286031634, 0.18181784277050234,
-    0.22222222520531726, 0.28571428570099194, 0.4000000000000225};
+    0.22222222520531726, 0.28571428570099194};
+#define LOG_5TH 0.4000000000000225
+#define LOG_3RD 0x1.5555555555555p-1
+#define LOG_3RD_REST 0x1.5555555555555p-55
 
 /* log x for positive finite x, to about 2^-65. */
 INLINE vdd v_log_exact(vt x)
@@ -47,9 +51,10 @@ INLINE vdd v_log_exact(vt x)
     const vdd y = v_two_sum(e.m, v_set(1));
     const vdd q = v_dd_div((vdd){e.m - (T)1, v_set(0)}, y);
     const vdd s = v_quick_two_sum(q.hi, q.lo), z = v_dd_prod(s, s);
-    const vt p = V_POLY(z.hi, V_LOG_TAIL);
-    const vdd c = v_quick_two_sum(v_set(0x1.5555555555555p-1), z.hi * p);
-    const vdd t = v_dd_prod(v_dd_prod(z, (vdd){c.hi, c.lo + 0x1.5555555555555p-55}), s);
+    const vdd b = v_quick_two_sum(v_set(LOG_5TH), z.hi * V_POLY(z.hi, V_LOG_TAIL));
+    const vdd p = v_two_prod(z.hi, b.hi), c = v_quick_two_sum(v_set(LOG_3RD), p.hi);
+    const vt c_lo = c.lo + v_fma(z.hi, b.lo, p.lo + LOG_3RD_REST);
+    const vdd t = v_dd_prod(v_dd_prod(z, (vdd){c.hi, c_lo}), s);
     const vdd u = v_quick_two_sum(s.hi + s.hi, t.hi);
     const vdd r = v_quick_two_sum(e.k * LN2_HI, u.hi);
     const vt low = v_fma(e.k, v_set(LN2_LO), u.lo + v_fma(s.lo, v_set(2), t.lo));

@@ -15,7 +15,7 @@ typedef struct builder {
     const gradc_graph *g;
     gradc_schedule s;
     uint32_t room;
-    uint32_t *slot;             /* open addressing: (level, space) -> stage + 1 */
+    uint32_t *slot; /* open addressing: (level, space) -> stage + 1 */
     size_t n_slot;
 } builder;
 
@@ -129,8 +129,8 @@ static bool join_loop(builder *b, gradc_id x, uint32_t level, uint32_t space)
     for (;; level++) {
         const size_t at = find_slot(b, level, space);
         if (b->slot[at] == 0) {
-            const gradc_stage st = {.is_loop = true, .level = level, .space = space,
-                                    .row = row};
+            const gradc_stage st = {
+                .is_loop = true, .level = level, .space = space, .row = row};
             if (!new_stage(b, &st))
                 return false;
             b->slot[at] = b->s.n_stage;

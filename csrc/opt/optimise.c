@@ -13,8 +13,8 @@
 typedef struct pass {
     const gradc_graph *from;
     gradc_graph *to;
-    gradc_id *map;              /* by id: the node in `to`, 0 if not made */
-    bool *needed;               /* by id */
+    gradc_id *map; /* by id: the node in `to`, 0 if not made */
+    bool *needed;  /* by id */
     gradc_message *msg;
 } pass;
 

@@ -4,7 +4,7 @@
 #include "run/lower.h"
 
 typedef struct matmul_step {
-    gradc_matmul_task task;     /* pointers are filled in at the run */
+    gradc_matmul_task task; /* pointers are filled in at the run */
     const gradc_matmul_table *table;
     gradc_ref x, y, r;
     size_t element;
@@ -79,13 +79,15 @@ gradc_status gradc_lower_matmul(gradc_lowering *l, uint32_t at)
         step->x_stride[i] = x.stride[i];
         step->y_stride[i] = y.stride[i];
     }
-    step->task = (gradc_matmul_task){
-        .m = (size_t)s->dim[rank - 2], .n = (size_t)s->dim[rank - 1],
-        .k = (size_t)x.dim[rank - 1],
-        .x_row = x.stride[rank - 2], .x_col = x.stride[rank - 1],
-        .y_row = y.stride[rank - 2], .y_col = y.stride[rank - 1],
-        .r_row = s->dim[rank - 1]};
-    gradc_lower_scratch(
-        l, step->table->scratch(step->task.m, step->task.n, step->task.k));
+    step->task = (gradc_matmul_task){.m = (size_t)s->dim[rank - 2],
+                                     .n = (size_t)s->dim[rank - 1],
+                                     .k = (size_t)x.dim[rank - 1],
+                                     .x_row = x.stride[rank - 2],
+                                     .x_col = x.stride[rank - 1],
+                                     .y_row = y.stride[rank - 2],
+                                     .y_col = y.stride[rank - 1],
+                                     .r_row = s->dim[rank - 1]};
+    gradc_lower_scratch(l,
+                        step->table->scratch(step->task.m, step->task.n, step->task.k));
     return gradc_lower_step(l, "matmul", run_matmul, step);
 }

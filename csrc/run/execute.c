@@ -66,7 +66,8 @@ gradc_value gradc_run_scalar(gradc_op op, gradc_dtype dtype, const gradc_value *
     const gradc_op_row *row = gradc_op_get(op);
     for (size_t i = 0; i < 3; i++) {
         const gradc_value c = in[i < n_in ? i : 0];
-        const bool flag = dtype == GRADC_BOOL || (row->kind == GRADC_KIND_TERNARY && !i);
+        const bool flag =
+            dtype == GRADC_BOOL || (row->kind == GRADC_KIND_TERNARY && !i);
         if (flag)
             v[i].flag = (uint8_t)c.i;
         else if (dtype == GRADC_F64)

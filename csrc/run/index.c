@@ -10,7 +10,7 @@
 typedef struct index_step {
     const gradc_move_table *move;
     gradc_ref x, index, r;
-    size_t n, width, bytes;     /* indices, elements of a row, bytes of r */
+    size_t n, width, bytes; /* indices, elements of a row, bytes of r */
     int64_t rows;
 } index_step;
 
@@ -28,9 +28,9 @@ static gradc_status out_of_range(const index_step *s, const gradc_frame *f,
 static gradc_status run_gather(const void *step, const gradc_frame *f)
 {
     const index_step *s = step;
-    const size_t done = s->move->gather(gradc_ref_at(f, s->r), gradc_ref_at(f, s->x),
-                                        gradc_ref_at(f, s->index), s->n, s->rows,
-                                        s->width);
+    const size_t done =
+        s->move->gather(gradc_ref_at(f, s->r), gradc_ref_at(f, s->x),
+                        gradc_ref_at(f, s->index), s->n, s->rows, s->width);
     return done == s->n ? GRADC_OK : out_of_range(s, f, "gather", done);
 }
 
@@ -39,9 +39,8 @@ static gradc_status run_scatter(const void *step, const gradc_frame *f)
     const index_step *s = step;
     void *r = gradc_ref_at(f, s->r);
     memset(r, 0, s->bytes);
-    const size_t done = s->move->scatter(r, gradc_ref_at(f, s->x),
-                                         gradc_ref_at(f, s->index), s->n, s->rows,
-                                         s->width);
+    const size_t done = s->move->scatter(
+        r, gradc_ref_at(f, s->x), gradc_ref_at(f, s->index), s->n, s->rows, s->width);
     return done == s->n ? GRADC_OK : out_of_range(s, f, "scatter", done);
 }
 

@@ -11,25 +11,25 @@
 
 typedef struct loop_op {
     gradc_map_fn *fn;
-    uint32_t r, x, y, z;        /* slots */
+    uint32_t r, x, y, z; /* slots */
 } loop_op;
 
 /* Slot `n_register + i` is memory number i. */
 typedef struct loop_memory {
     gradc_ref at;
-    uint32_t step;              /* bytes it moves on for each element; 0: stays */
+    uint32_t step; /* bytes it moves on for each element; 0: stays */
 } loop_memory;
 
 typedef struct loop_load {
     uint32_t slot;
-    gradc_array from;           /* broadcast to the space */
+    gradc_array from; /* broadcast to the space */
     const gradc_move_table *move;
 } loop_load;
 
 typedef enum reduce_form {
-    REDUCE_ALL,                 /* the whole space to one value */
-    REDUCE_ROWS,                /* each run of n elements to one value */
-    REDUCE_COLUMNS              /* n runs of `inner` elements to one run */
+    REDUCE_ALL,    /* the whole space to one value */
+    REDUCE_ROWS,   /* each run of n elements to one value */
+    REDUCE_COLUMNS /* n runs of `inner` elements to one run */
 } reduce_form;
 
 typedef struct loop_reduce {
@@ -38,25 +38,25 @@ typedef struct loop_reduce {
     uint32_t slot;
     size_t n, inner, results;
     gradc_ref to;
-    size_t acc;                 /* bytes from the accumulators' start */
-    uint32_t element, result;   /* bytes of an operand element */
+    size_t acc;               /* bytes from the accumulators' start */
+    uint32_t element, result; /* bytes of an operand element */
 } loop_reduce;
 
 typedef struct gradc_loop {
     size_t total, block, row;
-    size_t register_bytes;      /* of one register */
+    size_t register_bytes; /* of one register */
     uint32_t n_register, n_memory, n_op, n_load, n_splat, n_reduce;
     loop_op *op;
     loop_memory *memory;
-    loop_load *load;            /* before each block */
-    loop_load *splat;           /* once: a scalar repeated over the block */
+    loop_load *load;  /* before each block */
+    loop_load *splat; /* once: a scalar repeated over the block */
     loop_reduce *reduce;
 } gradc_loop;
 
 /* Pairwise accumulation: partial results by the bits of their count. */
 typedef struct pairwise {
     uint64_t count;
-    uint64_t part[64];          /* double or int64, see gradc_reducer */
+    uint64_t part[64]; /* double or int64, see gradc_reducer */
 } pairwise;
 
 gradc_step_fn gradc_loop_run;

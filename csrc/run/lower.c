@@ -75,8 +75,9 @@ gradc_split gradc_split_shape(const gradc_shape *s, int64_t begin, int64_t end)
 {
     gradc_split split = {1, 1, 1};
     for (int i = 0; i < s->rank; i++)
-        *(i < begin ? &split.outer : i < end ? &split.n : &split.inner) *=
-            (size_t)s->dim[i];
+        *(i < begin ? &split.outer
+          : i < end ? &split.n
+                    : &split.inner) *= (size_t)s->dim[i];
     return split;
 }
 
@@ -85,8 +86,7 @@ gradc_status gradc_lower_array(gradc_lowering *l, const gradc_view *v, bool coll
 {
     gradc_view c = *v;
     const gradc_dtype dtype = gradc_dtype_of(l->g, v->root);
-    const bool is_constant =
-        gradc_node_get(l->g, v->root)->op == GRADC_OP_constant;
+    const bool is_constant = gradc_node_get(l->g, v->root)->op == GRADC_OP_constant;
     gradc_ref at = l->place[v->root - 1];
     if (is_constant)
         GRADC_TRY(gradc_lower_constant(l, v->root, 1, &at));
@@ -144,8 +144,8 @@ static void take_memory(gradc_lowering *l, uint32_t at)
     for (uint32_t i = 0; i < st->count; i++) {
         const gradc_id x = l->s->node[st->first + i];
         const gradc_step step = gradc_node_row(gradc_node_get(l->g, x))->step;
-        const bool in_register = st->is_loop && step != GRADC_STEP_REDUCE &&
-                                 l->last_use[x - 1] == 0;
+        const bool in_register =
+            st->is_loop && step != GRADC_STEP_REDUCE && l->last_use[x - 1] == 0;
         if (l->place[x - 1].base == BASE_WORK && !in_register)
             l->place[x - 1].offset = gradc_plan_take(&l->plan, bytes_of(l->g, x));
     }
@@ -157,7 +157,7 @@ static gradc_status give_if_dead(gradc_lowering *l, gradc_id x, uint32_t at)
     if (*until != at + 1 || l->s->stage_of[x - 1] == 0 ||
         l->place[x - 1].base != BASE_WORK)
         return GRADC_OK;
-    *until = NEVER_DEAD;        /* given once */
+    *until = NEVER_DEAD; /* given once */
     return gradc_plan_give(&l->plan, l->place[x - 1].offset, bytes_of(l->g, x))
                ? GRADC_OK
                : GRADC_ENOMEM;
@@ -196,7 +196,7 @@ static void place_fixed(gradc_lowering *l, size_t n_args, size_t n_results,
 typedef struct copy_step {
     gradc_array from;
     gradc_ref to;
-    size_t n, bytes;            /* bytes: of a plain copy, 0 if strided */
+    size_t n, bytes; /* bytes: of a plain copy, 0 if strided */
     const gradc_move_table *move;
 } copy_step;
 
@@ -246,9 +246,12 @@ gradc_status gradc_lower_flat(gradc_lowering *l, gradc_id x, gradc_ref *out)
 /* ---- the whole ---- */
 
 static gradc_lower_fn *const families[GRADC_STEP_COUNT] = {
-    [GRADC_STEP_MATMUL] = gradc_lower_matmul,   [GRADC_STEP_GATHER] = gradc_lower_gather,
-    [GRADC_STEP_SCATTER] = gradc_lower_scatter, [GRADC_STEP_CONCAT] = gradc_lower_concat,
-    [GRADC_STEP_PAD] = gradc_lower_pad,         [GRADC_STEP_SCAN] = gradc_lower_scan,
+    [GRADC_STEP_MATMUL] = gradc_lower_matmul,
+    [GRADC_STEP_GATHER] = gradc_lower_gather,
+    [GRADC_STEP_SCATTER] = gradc_lower_scatter,
+    [GRADC_STEP_CONCAT] = gradc_lower_concat,
+    [GRADC_STEP_PAD] = gradc_lower_pad,
+    [GRADC_STEP_SCAN] = gradc_lower_scan,
     [GRADC_STEP_ARG] = gradc_lower_arg,
 };
 

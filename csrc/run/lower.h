@@ -13,12 +13,12 @@ typedef struct gradc_lowering {
     const gradc_kernels *kernels;
     gradc_program *p;
     gradc_plan plan;
-    gradc_ref *place;           /* by id - 1: memory of nodes that have some */
-    uint32_t *last_use;         /* by id - 1: stage + 1 after which it is dead; 0: a
+    gradc_ref *place;       /* by id - 1: memory of nodes that have some */
+    uint32_t *last_use;     /* by id - 1: stage + 1 after which it is dead; 0: a
                                    value no other stage reads */
-    uint32_t *slot;             /* by id - 1: for the loop being lowered */
-    uint32_t *slot_stage;       /* by id - 1: the stage + 1 that `slot` belongs to */
-    gradc_ref temporary[2];     /* of the step being lowered */
+    uint32_t *slot;         /* by id - 1: for the loop being lowered */
+    uint32_t *slot_stage;   /* by id - 1: the stage + 1 that `slot` belongs to */
+    gradc_ref temporary[2]; /* of the step being lowered */
     size_t temporary_size[2];
     uint32_t n_temporary;
 } gradc_lowering;

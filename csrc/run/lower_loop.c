@@ -17,9 +17,9 @@ enum { REGISTERS_BYTES = 32768, LEAST_BLOCK = 64 };
 typedef struct emitter {
     gradc_lowering *l;
     gradc_loop *loop;
-    uint32_t stage;             /* number + 1 */
+    uint32_t stage; /* number + 1 */
     uint32_t op_room, memory_room, load_room, splat_room;
-    uint32_t *last_user;        /* by place in the stage: last place that reads it */
+    uint32_t *last_user; /* by place in the stage: last place that reads it */
     uint32_t *free_list, n_free;
     size_t acc_bytes;
 } emitter;
@@ -34,9 +34,10 @@ static size_t element(const emitter *e, gradc_id x)
     return gradc_dtype_size((gradc_dtype)node(e, x)->dtype);
 }
 
-/* ---- growing lists, in the program's arena: doubled, the old copy stays behind ---- */
+/* ---- lists in the program's arena: doubled when full, the old copy stays ---- */
 
-static void *grown(gradc_lowering *l, void *old, uint32_t n, uint32_t *room, size_t size)
+static void *grown(gradc_lowering *l, void *old, uint32_t n, uint32_t *room,
+                   size_t size)
 {
     if (n < *room)
         return old;
@@ -93,8 +94,8 @@ static gradc_status bring(emitter *e, gradc_id x, uint32_t *slot)
     gradc_array a;
     gradc_ref at;
     if (is_constant) {
-        GRADC_TRY(gradc_lower_constant(l, v.root, p->total < p->block ? p->total
-                                                                      : p->block, &at));
+        GRADC_TRY(gradc_lower_constant(l, v.root,
+                                       p->total < p->block ? p->total : p->block, &at));
         return add_memory(e, at, 0, slot);
     }
     const bool whole = v.shape.size == space->size;
@@ -108,12 +109,12 @@ static gradc_status bring(emitter *e, gradc_id x, uint32_t *slot)
     const bool splat = a.rank == 1 && a.stride[0] == 0;
     loop_load **list = splat ? &p->splat : &p->load;
     uint32_t *n = splat ? &p->n_splat : &p->n_load;
-    loop_load *more = grown(l, *list, *n, splat ? &e->splat_room : &e->load_room,
-                            sizeof *more);
+    loop_load *more =
+        grown(l, *list, *n, splat ? &e->splat_room : &e->load_room, sizeof *more);
     if (more == NULL)
         return GRADC_ENOMEM;
     *list = more;
-    *slot = p->n_register++;                        /* held for the whole loop */
+    *slot = p->n_register++; /* held for the whole loop */
     (*list)[(*n)++] = (loop_load){*slot, a, l->kernels->move[a.dtype]};
     return GRADC_OK;
 }
@@ -230,14 +231,18 @@ static gradc_status emit_reduce(emitter *e, uint32_t i, gradc_id r)
     const gradc_split s =
         gradc_split_shape(gradc_shape_of(l->g, x), n->attr[0], n->attr[1]);
     loop_reduce *red = &e->loop->reduce[e->loop->n_reduce++];
-    *red = (loop_reduce){
-        .op = &l->kernels->reduce[gradc_dtype_of(l->g, x)]->of[n->op],
-        .form = s.inner != 1 ? REDUCE_COLUMNS : s.outer != 1 ? REDUCE_ROWS : REDUCE_ALL,
-        .n = s.n, .inner = s.inner, .results = s.outer * s.inner,
-        .to = l->place[r - 1], .acc = e->acc_bytes, .element = (uint32_t)element(e, x)};
-    e->acc_bytes += gradc_align(red->form == REDUCE_COLUMNS
-                                    ? red->inner * sizeof(uint64_t)
-                                    : sizeof(pairwise));
+    *red = (loop_reduce){.op = &l->kernels->reduce[gradc_dtype_of(l->g, x)]->of[n->op],
+                         .form = s.inner != 1   ? REDUCE_COLUMNS
+                                 : s.outer != 1 ? REDUCE_ROWS
+                                                : REDUCE_ALL,
+                         .n = s.n,
+                         .inner = s.inner,
+                         .results = s.outer * s.inner,
+                         .to = l->place[r - 1],
+                         .acc = e->acc_bytes,
+                         .element = (uint32_t)element(e, x)};
+    e->acc_bytes += gradc_align(
+        red->form == REDUCE_COLUMNS ? red->inner * sizeof(uint64_t) : sizeof(pairwise));
     (void)i;
     return operand(e, x, &red->slot);
 }

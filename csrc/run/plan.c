@@ -26,8 +26,9 @@ size_t gradc_plan_take(gradc_plan *p, size_t size)
         return offset;
     }
     /* A gap at the very end grows to what is wanted. */
-    const bool at_end = p->n_gap > 0 && p->gap[p->n_gap - 1].offset +
-                                                p->gap[p->n_gap - 1].size == p->end;
+    const bool at_end =
+        p->n_gap > 0 &&
+        p->gap[p->n_gap - 1].offset + p->gap[p->n_gap - 1].size == p->end;
     const size_t offset = at_end ? p->gap[--p->n_gap].offset : p->end;
     p->end = offset + size;
     return offset;
@@ -68,7 +69,4 @@ bool gradc_plan_give(gradc_plan *p, size_t offset, size_t size)
     return true;
 }
 
-void gradc_plan_free(gradc_plan *p)
-{
-    gradc_release(p->gap);
-}
+void gradc_plan_free(gradc_plan *p) { gradc_release(p->gap); }

@@ -13,7 +13,7 @@ typedef struct gradc_gap {
 typedef struct gradc_plan {
     gradc_gap *gap;
     size_t n_gap, room;
-    size_t end;                 /* bytes the workspace needs so far */
+    size_t end; /* bytes the workspace needs so far */
 } gradc_plan;
 
 /* An aligned offset for `size` bytes. */

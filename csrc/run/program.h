@@ -10,12 +10,12 @@
 #include "gradc.h"
 #include "kern/kern.h"
 
-enum { BASE_WORK, BASE_CONSTANT, BASE_ARGS };   /* results follow the arguments */
+enum { BASE_WORK, BASE_CONSTANT, BASE_ARGS }; /* results follow the arguments */
 enum { ALIGNMENT = 64 };
 
 typedef struct gradc_ref {
     uint32_t base;
-    size_t offset;              /* bytes */
+    size_t offset; /* bytes */
 } gradc_ref;
 
 /* A strided array; strides count elements. */
@@ -29,7 +29,7 @@ typedef struct gradc_array {
 /* What a step sees of a run. */
 typedef struct gradc_frame {
     void *const *base;
-    char *scratch;              /* as many bytes as the hungriest step asked for */
+    char *scratch; /* as many bytes as the hungriest step asked for */
     gradc_message *msg;
 } gradc_frame;
 
@@ -37,7 +37,7 @@ typedef gradc_status gradc_step_fn(const void *step, const gradc_frame *f);
 
 typedef struct gradc_run_step {
     gradc_step_fn *run;
-    const void *data;           /* the argument of run, in the program's arena */
+    const void *data; /* the argument of run, in the program's arena */
     const char *name;
 } gradc_run_step;
 
@@ -46,7 +46,7 @@ struct gradc_program {
     gradc_run_step *step;
     uint32_t n_step, step_room;
     uint32_t n_args, n_results;
-    size_t work, scratch;       /* bytes */
+    size_t work, scratch; /* bytes */
     char *constants;
     size_t n_constants, constants_room;
 };

@@ -8,10 +8,10 @@
 typedef struct region_step {
     const gradc_move_table *move;
     gradc_array from;
-    gradc_ref to;               /* of the region's first element */
+    gradc_ref to; /* of the region's first element */
     gradc_ref r;
-    size_t clear;               /* bytes of r to clear first */
-    int64_t *stride;            /* of the region */
+    size_t clear;    /* bytes of r to clear first */
+    int64_t *stride; /* of the region */
     bool empty;
 } region_step;
 
@@ -21,9 +21,8 @@ static gradc_status run_region(const void *step, const gradc_frame *f)
     if (s->clear > 0)
         memset(gradc_ref_at(f, s->r), 0, s->clear);
     if (!s->empty)
-        s->move->copy(gradc_ref_at(f, s->to), s->stride,
-                      gradc_ref_at(f, s->from.at), s->from.stride, s->from.rank,
-                      s->from.dim);
+        s->move->copy(gradc_ref_at(f, s->to), s->stride, gradc_ref_at(f, s->from.at),
+                      s->from.stride, s->from.rank, s->from.dim);
     return GRADC_OK;
 }
 

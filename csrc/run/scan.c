@@ -21,9 +21,8 @@ static gradc_status run_cumsum(const void *step, const gradc_frame *f)
 static gradc_status run_recur(const void *step, const gradc_frame *f)
 {
     const scan_step *s = step;
-    s->table->recur(gradc_ref_at(f, s->r), gradc_ref_at(f, s->x),
-                    gradc_ref_at(f, s->y), s->split.outer, s->split.n, s->split.inner,
-                    s->reverse);
+    s->table->recur(gradc_ref_at(f, s->r), gradc_ref_at(f, s->x), gradc_ref_at(f, s->y),
+                    s->split.outer, s->split.n, s->split.inner, s->reverse);
     return GRADC_OK;
 }
 
@@ -53,8 +52,7 @@ static gradc_status lower_axis(gradc_lowering *l, uint32_t at, scan_step **out)
         return GRADC_ENOMEM;
     const int64_t axis = n->attr[0];
     s->table = l->kernels->scan[gradc_dtype_of(l->g, n->u.in[0])];
-    s->split =
-        gradc_split_shape(gradc_shape_of(l->g, n->u.in[0]), axis, axis + 1);
+    s->split = gradc_split_shape(gradc_shape_of(l->g, n->u.in[0]), axis, axis + 1);
     s->r = l->place[r - 1];
     s->reverse = n->n_attr > 1 && n->attr[1] != 0;
     GRADC_TRY(gradc_lower_flat(l, n->u.in[0], &s->x));

@@ -1,0 +1,339 @@
+"""What users see of the transforms: trees, nesting, control flow, purity, errors."""
+
+import math
+import multiprocessing
+import os
+import threading
+from collections import namedtuple
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import pygradc as pg
+
+Pair = namedtuple("Pair", "a b")
+
+
+@dataclass
+class Params:
+    w: np.ndarray
+    b: float
+
+
+# ---- arguments and results ----
+
+
+def test_gradient_has_the_structure_of_its_argument():
+    tree = {"w": np.ones(3), "rest": [2.0, (np.ones((2, 2)), None)]}
+
+    def f(p):
+        return np.sum(p["w"] ** 2) * p["rest"][0] + np.sum(p["rest"][1][0])
+
+    g = pg.grad(f)(tree)
+    np.testing.assert_array_equal(g["w"], 4 * np.ones(3))
+    assert g["rest"][0] == 3.0
+    np.testing.assert_array_equal(g["rest"][1][0], np.ones((2, 2)))
+    assert g["rest"][1][1] is None
+
+
+def test_named_tuples_and_dataclasses_are_trees():
+    g = pg.grad(lambda p: p.a * p.b)(Pair(2.0, 3.0))
+    assert g == Pair(3.0, 2.0)
+    g = pg.grad(lambda p: np.sum(p.w) * p.b)(Params(np.ones(2), 3.0))
+    assert isinstance(g, Params)
+    np.testing.assert_array_equal(g.w, [3.0, 3.0])
+    assert g.b == 2.0
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 0), (2, 3)])
+def test_gradient_has_the_dtype_and_shape_of_its_input(dtype, shape):
+    x = np.full(shape, 0.5, dtype)
+    value, g = pg.value_and_grad(lambda x: np.sum(np.sin(x) * 2))(x)
+    assert isinstance(g, np.ndarray)
+    assert g.shape == shape and g.dtype == dtype
+    assert value.dtype == dtype
+
+
+def test_argnums_choose_arguments():
+    f = lambda x, y, z: x * y**2 * z**3  # noqa: E731
+    assert pg.grad(f, 1)(2.0, 3.0, 1.0) == 12.0
+    assert pg.grad(f, (2, 0))(2.0, 3.0, 1.0) == (54.0, 9.0)
+    assert pg.grad(f, -1)(2.0, 3.0, 1.0) == 54.0
+    with pytest.raises(pg.ArgumentError, match="argnums 3 for 3 positional"):
+        pg.grad(f, 3)(1.0, 1.0, 1.0)
+
+
+def test_integers_are_lifted_and_integer_arrays_refused():
+    assert pg.grad(lambda x: x**2)(3) == 6.0
+    with pytest.raises(TypeError, match=r"argument 0 is int64.*\.astype\(float\)"):
+        pg.grad(np.sum)(np.arange(3))
+    with pytest.raises(TypeError, match="argument 0 is bool"):
+        pg.grad(np.sum)(np.array([True]))
+
+
+def test_aux_is_passed_on_as_arrays():
+    g, aux = pg.grad(lambda x: (x**2, {"twice": 2 * x, "n": "x"}), has_aux=True)(3.0)
+    assert g == 6.0 and aux == {"twice": 6.0, "n": "x"}
+
+
+def test_non_contiguous_and_byte_swapped_arguments():
+    x = np.arange(6.0).reshape(2, 3)
+    f = lambda x: np.sum(x**3)  # noqa: E731
+    expected = 3 * x**2
+    np.testing.assert_array_equal(pg.grad(f)(x.T), expected.T)
+    np.testing.assert_array_equal(pg.grad(f)(x[:, ::-1]), expected[:, ::-1])
+    np.testing.assert_array_equal(pg.grad(f)(x.astype(">f8")), expected)
+    np.testing.assert_array_equal(pg.jit(f)(x.T), f(x))
+    np.testing.assert_array_equal(pg.jit(f)(x.astype(">f8")), f(x))
+
+
+def test_function_that_ignores_its_argument_has_gradient_zero():
+    np.testing.assert_array_equal(pg.grad(lambda x: 3.0)(np.ones(2)), np.zeros(2))
+    assert pg.grad(lambda x, y: y)(1.0, 2.0) == 0.0
+
+
+# ---- nesting ----
+
+
+def test_perturbations_are_not_confused():
+    """d/dx (x d/dy (x y)) at y = x: the inner derivative is x, the outer 2x."""
+    assert pg.grad(lambda x: x * pg.grad(lambda y: x * y)(x))(3.0) == 6.0
+    assert pg.grad(lambda x: x * pg.grad(lambda y: x + y)(1.0))(3.0) == 1.0
+    inner = lambda x: pg.jvp(lambda y: x * y, (x,), (1.0,))[1]  # noqa: E731
+    assert pg.grad(lambda x: x * inner(x))(3.0) == 6.0
+
+
+def test_inner_derivative_at_a_number_sees_outer_variables():
+    f = lambda a: pg.grad(lambda x: a * x**3)(2.0)  # noqa: E731
+    assert pg.grad(f)(5.0) == 12.0
+    assert pg.jit(f)(5.0) == 60.0
+
+
+def test_inner_derivative_without_outer_variables_is_a_number():
+    seen = []
+
+    def f(a):
+        g = pg.grad(pg.grad(np.sin))(1.0)
+        seen.append(type(g))
+        return a * float(g)
+
+    assert pg.grad(f)(2.0) == pytest.approx(-math.sin(1.0), rel=1e-14)
+    assert seen == [np.float64]
+
+
+@pytest.mark.parametrize("order", [3, 4, 5, 6])
+def test_high_order(order):
+    f = np.sin
+    for _ in range(order):
+        f = pg.grad(f)
+    expected = [math.sin, math.cos, lambda x: -math.sin(x), lambda x: -math.cos(x)]
+    assert f(0.7) == pytest.approx(expected[order % 4](0.7), rel=1e-12)
+
+
+def test_jit_inside_and_outside():
+    f = lambda x: np.sum(np.sin(x) ** 2)  # noqa: E731
+    x = np.linspace(0, 1, 5)
+    expected = pg.grad(f)(x)
+    np.testing.assert_allclose(pg.jit(pg.grad(f))(x), expected, rtol=1e-15)
+    np.testing.assert_allclose(pg.grad(pg.jit(f))(x), expected, rtol=1e-15)
+
+
+def test_vjp_and_jvp_are_adjoint():
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(4, 3))
+    f = lambda x: {"y": np.tanh(A @ x), "s": np.sum(x**2)}  # noqa: E731
+    x, t = rng.normal(size=3), rng.normal(size=3)
+    u = {"y": rng.normal(size=4), "s": 0.3}
+    value, pull = pg.vjp(f, x)
+    (back,) = pull(u)
+    _, push = pg.jvp(f, (x,), (t,))
+    left = u["y"] @ push["y"] + u["s"] * push["s"]
+    assert left == pytest.approx(back @ t, rel=1e-13)
+    np.testing.assert_allclose(value["y"], np.tanh(A @ x), rtol=1e-15)
+    (twice,) = pull({"y": 2 * u["y"], "s": 0.6})
+    np.testing.assert_allclose(twice, 2 * back, rtol=1e-14)
+
+
+def test_jacobian_of_trees_and_several_arguments():
+    jx, jy = pg.jacobian(lambda x, y: np.stack([x * y, x]), (0, 1))(2.0, 3.0)
+    np.testing.assert_array_equal(jx, [3.0, 1.0])
+    np.testing.assert_array_equal(jy, [2.0, 0.0])
+    x = np.array([1.0, 2.0, 3.0])
+    wide = pg.jacobian(lambda x: np.cumsum(x**2))(x)
+    np.testing.assert_array_equal(wide, np.tril(np.ones((3, 3))) * 2 * x)
+
+
+# ---- control flow and purity ----
+
+
+def test_python_control_flow_on_values():
+    def newton(a):
+        x = a
+        while abs(x * x - a) > 1e-14:
+            x = (x + a / x) / 2
+        return x if x > 1 else -x
+
+    assert pg.grad(newton)(2.0) == pytest.approx(0.5 / math.sqrt(2), rel=1e-12)
+    assert pg.grad(newton)(0.5) == pytest.approx(-0.5 / math.sqrt(0.5), rel=1e-12)
+
+
+def test_closures_are_read_afresh():
+    scale, shift = 2.0, np.array([1.0, 2.0])
+    f = pg.grad(lambda x: np.sum(scale * x * shift))
+    np.testing.assert_array_equal(f(np.ones(2)), [2.0, 4.0])
+    scale = 3.7
+    shift[0] = 5.0
+    np.testing.assert_array_equal(f(np.ones(2)), [18.5, 7.4])
+
+
+def test_an_array_changed_while_tracing_keeps_its_old_value():
+    buffer = np.zeros(2)
+
+    def f(x):
+        y = 0.0
+        for i in range(3):
+            buffer[:] = i
+            y = y + np.sum(buffer * x)
+        return y
+
+    np.testing.assert_array_equal(pg.grad(f)(np.ones(2)), [3.0, 3.0])
+
+
+def test_jit_asked_for_a_number_names_the_way_out():
+    @pg.jit
+    def f(x):
+        return x if x > 0 else -x
+
+    with pytest.raises(pg.ConcretizationError, match=r"truth value.*np\.where.*\[.*py:"):
+        f(1.0)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "way"),
+    [
+        (lambda x: math.sin(x), "np.sin"),
+        (lambda x: np.sum(np.array([x, x])), "pygradc.numpy.array"),
+        (lambda x: float(x), "NumPy's function"),
+        (lambda x: np.sum(np.asarray(x)), "np.stack"),
+    ],
+)
+def test_no_gradient_is_lost_in_silence(attempt, way):
+    with pytest.raises(TypeError, match=way):
+        pg.grad(attempt)(1.0)
+
+
+def test_assignment_into_a_plain_array_is_refused():
+    def f(x):
+        out = np.zeros(3)
+        out[0] = x
+        return np.sum(out)
+
+    with pytest.raises(TypeError, match=r"pygradc\.numpy\.zeros"):
+        pg.grad(f)(1.0)
+
+
+def test_value_of_gives_the_bare_number():
+    assert pg.grad(lambda x: x * math.floor(pg.value_of(x)))(2.5) == 2.0
+
+
+# ---- errors ----
+
+
+def test_error_names_op_shapes_and_the_users_line():
+    def model(x):
+        return np.sum(x + np.ones(4))
+
+    with pytest.raises(
+        pg.ShapeError,
+        match=r"add: cannot broadcast \(3,\) with \(4,\) \[test_transform\.py:\d+: "
+        r"return np\.sum",
+    ):
+        pg.grad(model)(np.ones(3))
+    with pytest.raises(ValueError, match=r"cannot multiply \(2, 3\) by \(2, 3\)"):
+        pg.grad(lambda a: np.sum(a @ a))(np.ones((2, 3)))
+
+
+def test_non_scalar_result_is_refused():
+    with pytest.raises(pg.ShapeError, match=r"scalar, not shape \(3,\)"):
+        pg.grad(lambda x: x)(np.ones(3))
+
+
+def test_a_caught_error_leaves_the_trace_usable():
+    def f(x):
+        try:
+            np.sum(x + np.ones(4))
+        except ValueError:
+            return np.sum(x**2)
+
+    np.testing.assert_array_equal(pg.grad(f)(np.ones(3)), 2 * np.ones(3))
+
+
+def test_index_out_of_range():
+    with pytest.raises(IndexError, match="index 5 is out of range"):
+        pg.grad(lambda x: x[5])(np.ones(3))
+    pick = pg.jit(lambda x, i: x[i])
+    np.testing.assert_array_equal(pick(np.arange(4.0), np.array([1, -1])), [1.0, 3.0])
+    with pytest.raises(IndexError, match="gather: index 9 is out of range"):
+        pick(np.arange(4.0), np.array([1, 9]))
+
+
+def test_expression_of_an_ended_trace_is_refused():
+    kept = []
+    pg.grad(lambda x: kept.append(x) or x)(1.0)
+    with pytest.raises(pg.GraphError, match="trace that has ended"):
+        pg.grad(lambda x: x * kept[0])(1.0)
+
+
+def test_explicit_graph_checks_its_arguments():
+    x = pg.var("x", (3,))
+    f = pg.function([x], np.sum(x))
+    with pytest.raises(pg.ShapeError, match=r"x has shape \(4,\), expected \(3,\)"):
+        f(np.ones(4))
+    with pytest.raises(pg.ArgumentError, match="takes 1 arrays, not 2"):
+        f(np.ones(3), 1.0)
+    with pytest.raises(pg.GraphError, match="no argument"):
+        pg.function([], np.sum(x))
+
+
+# ---- threads and processes ----
+
+
+def test_threads_trace_and_run_at_once():
+    f = pg.jit(pg.grad(lambda x: np.sum(np.sin(x))))
+    x = np.linspace(0, 3, 5000)
+    expected, wrong = f(x), []
+
+    def work(k):
+        for _ in range(30):
+            if not np.array_equal(f(x), expected):
+                wrong.append(k)
+            if pg.grad(lambda t: t * (t + k))(2.0) != 4.0 + k:
+                wrong.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert wrong == []
+
+
+def _child(connection):
+    connection.send(float(pg.grad(np.sin)(0.0)))
+    connection.close()
+
+
+def test_fork_after_use_is_safe():
+    assert pg.grad(np.sin)(0.0) == 1.0
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if pg.grad(np.sin)(0.0) == 1.0 else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe()
+    process = context.Process(target=_child, args=(there,))
+    process.start()
+    assert here.recv() == 1.0
+    process.join()
