@@ -13,7 +13,7 @@ from pygradc._expr import Expr, value_of
 from pygradc._function import Function, function, grad_of, graph_text, var
 from pygradc._jacobian import Diagonal, hessian, jacobian
 from pygradc._jit import jit
-from pygradc._lib import OPS, ops
+from pygradc._lib import OPS, num_threads, ops, set_num_threads
 from pygradc._transform import grad, jvp, value_and_grad, vjp
 from pygradc.errors import (
     ArgumentError,
@@ -50,7 +50,9 @@ __all__ = [
     "jacobian",
     "jit",
     "jvp",
+    "num_threads",
     "ops",
+    "set_num_threads",
     "value_and_grad",
     "value_of",
     "var",

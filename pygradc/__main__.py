@@ -22,7 +22,7 @@ def parser():
     top.add_argument(
         "--version", action="version", version=f"pygradc {pygradc.__version__}"
     )
-    commands = top.add_subparsers(metavar="command", required=True)
+    commands = top.add_subparsers(metavar="command")
     train = commands.add_parser(
         "train",
         help="fit the neuron max(0, w·x + b) to a table",
@@ -55,7 +55,11 @@ def main(arguments=None):
     SystemExit
         With code 2, when the arguments are wrong.
     """
-    options = parser().parse_args(arguments)
+    commands = parser()
+    options = commands.parse_args(arguments)
+    if "run" not in options:
+        commands.print_help()
+        return 0
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal without "·"
     try:

@@ -244,18 +244,3 @@ def take_along_axis(arr, indices, axis=-1):
         np.arange(arr.size).reshape(arr.shape), indices, axis
     )
     return take_flat(arr, positions)
-
-
-@implements(np.nonzero)
-def nonzero(a):
-    return np.nonzero(value_of(a))
-
-
-@implements(np.searchsorted)
-def searchsorted(a, v, side="left", sorter=None):
-    return np.searchsorted(value_of(a), value_of(v), side, sorter)
-
-
-@implements(np.argsort)
-def argsort(a, axis=-1, kind=None, order=None, *, stable=None):
-    return np.argsort(value_of(a), axis, kind="stable")

@@ -25,20 +25,6 @@ def join(graph, arrays, axis, code):
     return expr(graph, node, code)
 
 
-@implements(np.concatenate, "concat")
-def concatenate(arrays, /, axis=0, out=None, *, dtype=None, casting=None):
-    not_given(out=out)
-    arrays = list(arrays)
-    graph = graph_of(*arrays)
-    arrays, code = promote(graph, [a if type(a) is Expr else np.asarray(a)
-                                   if not graph_of(a) else lift(graph, a)
-                                   for a in arrays])
-    if axis is None:
-        arrays, axis = [ravel(a) for a in arrays], 0
-    r = join(graph, arrays, axis, code)
-    return r if dtype is None else r.astype(dtype)
-
-
 def arrays_of(values):
     """`values` as Exprs, all of the graph of the first traced one."""
     values = list(values)
@@ -48,6 +34,17 @@ def arrays_of(values):
         v if type(v) is Expr else lift(graph, v if graph_of(v) else np.asarray(v))
         for v in values
     ]
+
+
+@implements(np.concatenate, "concat")
+def concatenate(arrays, /, axis=0, out=None, *, dtype=None, casting=None):
+    not_given(out=out)
+    arrays = arrays_of(arrays)
+    arrays, code = promote(arrays[0].graph, arrays)
+    if axis is None:
+        arrays, axis = [ravel(a) for a in arrays], 0
+    r = join(arrays[0].graph, arrays, axis, code)
+    return r if dtype is None else r.astype(dtype)
 
 
 @implements(np.stack)

@@ -141,3 +141,25 @@ def isa_usable():
 def compiler():
     """The C compiler that built the library."""
     return ffi.string(lib.gradc_compiler()).decode()
+
+
+def num_threads():
+    """How many threads large programs may use."""
+    return lib.gradc_threads()
+
+
+def set_num_threads(n):
+    """Sets how many threads large programs may use; results do not depend on it.
+
+    Parameters
+    ----------
+    n : int
+        From 1 to 16. Programs compiled before use at most what was set then.
+
+    Raises
+    ------
+    ArgumentError
+        `n` is out of range.
+    """
+    if not isinstance(n, int) or lib.gradc_set_threads(n) != lib.GRADC_OK:
+        raise errors.ArgumentError(f"set_num_threads: {n} is not from 1 to 16")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pygradc import errors
-from pygradc._expr import convert, expr, graph_of, promote
+from pygradc._expr import convert, expr, graph_of, lift, promote
 from pygradc._lib import F64, OPS, error, lib
 from pygradc._protocol import implements, implements_ufunc
 from pygradc._shaping import expand_dims, reshape_to, transpose
@@ -12,7 +12,9 @@ _MATMUL = OPS["matmul"]
 
 
 @implements_ufunc(np.matmul)
-def matmul(x, y):
+def matmul(x, y, **options):
+    if options:
+        return _on_axes(matmul, (2, 2, 2))(x, y, **options)
     graph = graph_of(x, y)
     (x, y), code = promote(graph, (x, y))
     if code > 1:
@@ -82,3 +84,92 @@ def tensordot(a, b, axes=2):
     left = reshape_to(transpose(a, free_a + axes_a), (rows, n))
     right = reshape_to(transpose(b, axes_b + free_b), (n, columns))
     return reshape_to(matmul(left, right), shape_a + shape_b)
+
+
+@implements(np.kron)
+def kron(a, b):
+    """All products; the axes of `b` vary faster."""
+    (a, b), _ = promote(graph_of(a, b), (a, b))
+    ndim = max(a.ndim, b.ndim)
+    rows = [1] * (ndim - a.ndim) + list(a.shape)
+    columns = [1] * (ndim - b.ndim) + list(b.shape)
+    a = reshape_to(a, [n for d in rows for n in (d, 1)])
+    b = reshape_to(b, [n for d in columns for n in (1, d)])
+    return reshape_to(a * b, [m * n for m, n in zip(rows, columns, strict=True)])
+
+
+@implements(np.cross)
+def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
+    """Along an axis of length 3; one of length 2 stands for a zero third component."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    (a, b), code = promote(graph_of(a, b), (a, b))
+    a = np.moveaxis(a, axisa, -1)
+    b = np.moveaxis(b, axisb, -1)
+    n = a.shape[-1], b.shape[-1]
+    if not set(n) <= {2, 3}:
+        raise error(errors.ShapeError, f"cross: vectors of {n[0]} and {n[1]} elements")
+    if n == (2, 2):
+        return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    a, b = _in_space(a), _in_space(b)
+    # (a1, a2, a0) * (b2, b0, b1) - (a2, a0, a1) * (b1, b2, b0)
+    a1, b1 = np.roll(a, -1, -1), np.roll(b, -1, -1)
+    a2, b2 = np.roll(a, 1, -1), np.roll(b, 1, -1)
+    return np.moveaxis(a1 * b2 - a2 * b1, -1, axisc)
+
+
+def _in_space(x):
+    if x.shape[-1] == 3:
+        return x
+    begin, step = [0] * x.ndim, [1] * x.ndim
+    shape = [*x.shape[:-1], 3]
+    return expr(x.graph, lib.gradc_pad(x.graph.h, x.id, begin, step, shape), x.code)
+
+
+# ---- generalised ufuncs ----
+
+
+def _on_axes(core, dims):
+    """`core`, which works on the last `dims` axes of (x, y, result), with the options
+    axes= and axis=."""
+
+    def apply(x, y, axes=None, axis=None, keepdims=False):
+        if axis is not None:
+            axes = [(axis,) if d else () for d in dims]
+            axes[2] = axes[2] if dims[2] else ()
+        if axes is not None:
+            graph = graph_of(x, y)
+            axes = [a if isinstance(a, tuple) else (a,) for a in axes]
+            x, y = (
+                np.moveaxis(lift(graph, v), a, tuple(range(-d, 0)))
+                for v, a, d in zip((x, y), axes[:2], dims[:2], strict=True)
+            )
+        r = core(x, y)
+        if axes is not None and dims[2] and len(axes) > 2:
+            r = np.moveaxis(r, tuple(range(-dims[2], 0)), axes[2])
+        if keepdims:
+            r = np.expand_dims(r, -1 if axis is None else axis)
+        return r
+
+    return apply
+
+
+def _vecdot(x, y):
+    return np.sum(np.multiply(x, y), axis=-1)
+
+
+def _matvec(x, y):
+    (x, y), _ = promote(graph_of(x, y), (x, y))
+    r = matmul(x, expand_dims(y, -1))
+    return reshape_to(r, r.shape[:-1])
+
+
+def _vecmat(x, y):
+    (x, y), _ = promote(graph_of(x, y), (x, y))
+    r = matmul(expand_dims(x, -2), y)
+    return reshape_to(r, [*r.shape[:-2], r.shape[-1]])
+
+
+vecdot = implements_ufunc("vecdot")(_on_axes(_vecdot, (1, 1, 0)))
+matvec = implements_ufunc("matvec")(_on_axes(_matvec, (2, 1, 1)))
+vecmat = implements_ufunc("vecmat")(_on_axes(_vecmat, (1, 2, 1)))

@@ -152,21 +152,6 @@ def broadcast_arrays(*args, subok=False):
     return tuple(broadcast_to(a, shape) for a in arrays)
 
 
-@implements(np.shape)
-def shape(a):
-    return a.shape
-
-
-@implements(np.ndim)
-def ndim(a):
-    return a.ndim
-
-
-@implements(np.size)
-def size(a, axis=None):
-    return a.size if axis is None else a.shape[axis]
-
-
 def full_of(a, value, dtype, shape):
     """An Expr like Expr `a`, or a plain array if no Expr has that `dtype`."""
     shape = a.shape if shape is None else shape

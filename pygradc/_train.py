@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -157,9 +158,6 @@ def train(options):
     except _neuron.Diverged:
         complain(f"the loss is no longer finite: rate {rate:g} is too high")
         return 2
-    if run.w is None:
-        print("stopped before the first epoch")
-        return 0
     if stopped:
         print(f"stopped after {len(run.losses)} epochs")
     _print_weights(run)
@@ -255,8 +253,8 @@ def _interrupts():
 def _fit(run, rate, epochs):
     """Trains `run`; True if it was interrupted."""
     square = run.scaling.unit * run.scaling.unit
-    bar = _progress(epochs)
     with _interrupts() as interrupted:
+        bar = _progress(epochs)
         try:
             for value, w, b in _neuron.descend(run.X, run.y, rate, epochs):
                 run.w, run.b = w, b
@@ -345,12 +343,14 @@ def _plot(run, path):
     axes.set(
         xlabel="epoch",
         ylabel="mean squared error",
-        yscale="log",
-        title=f"max(0, w·x + b) for {run.target}",
+        yscale="log" if max(run.losses) > 0 else "linear",
     )
+    axes.set_title(f"max(0, w·x + b) for {run.target}", parse_math=False)
     axes.legend()
     try:
-        axes.figure.savefig(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # letters that the font does not have
+            axes.figure.savefig(path)
     except (OSError, ValueError) as e:
         reason = e.strerror if isinstance(e, OSError) and e.strerror else e
         complain(f"{os.fspath(path)} is not written: {reason}")

@@ -206,7 +206,9 @@ def test_jit_asked_for_a_number_names_the_way_out():
     def f(x):
         return x if x > 0 else -x
 
-    with pytest.raises(pg.ConcretizationError, match=r"truth value.*np\.where.*\[.*py:"):
+    with pytest.raises(
+        pg.ConcretizationError, match=r"truth value.*np\.where.*\[.*py:"
+    ):
         f(1.0)
 
 

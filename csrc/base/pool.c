@@ -1,14 +1,152 @@
-/* pool.c -- tasks run in order on the calling thread, the only one there is yet. */
+/* pool.c -- a small pool of threads that sleep between jobs.
+ *
+ * Threads start at the first job that wants them, never at load. One job runs at a
+ * time; a second caller finds the pool busy and does its tasks alone. After fork the
+ * child has no threads and starts its own when it needs them. */
 #include "base/pool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "gradc.h"
 
-void gradc_pool_run(size_t n, gradc_task_fn *run, void *context)
+typedef struct job {
+    gradc_task_fn *run;
+    void *context;
+    size_t n;
+    atomic_size_t next;
+    unsigned workers, joined, active;
+} job;
+
+static pthread_mutex_t in_use = PTHREAD_MUTEX_INITIALIZER; /* held by the caller */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;   /* of what follows */
+static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t idle = PTHREAD_COND_INITIALIZER;
+static job *current;
+static uint64_t jobs; /* how many there have been: the number of the current */
+static unsigned started;
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static atomic_uint wanted;
+
+static void work(job *j, unsigned worker)
 {
-    for (size_t task = 0; task < n; task++)
-        run(context, task);
+    for (size_t t; (t = atomic_fetch_add(&j->next, 1)) < j->n;)
+        j->run(j->context, t, worker);
 }
 
-int gradc_threads(void) { return 1; }
+/* A thread of the pool: joins each job once, as long as there is room in it. */
+static void *serve(void *unused)
+{
+    uint64_t last = 0;
+    (void)unused;
+    pthread_mutex_lock(&lock);
+    for (;;) {
+        while (current == NULL || jobs == last || current->joined == current->workers)
+            pthread_cond_wait(&wake, &lock);
+        job *j = current;
+        last = jobs;
+        const unsigned worker = j->joined++;
+        j->active++;
+        pthread_mutex_unlock(&lock);
+        work(j, worker);
+        pthread_mutex_lock(&lock);
+        if (--j->active == 0)
+            pthread_cond_signal(&idle);
+    }
+    return NULL;
+}
 
-gradc_status gradc_set_threads(int n) { return n == 1 ? GRADC_OK : GRADC_EVALUE; }
+static void before_fork(void)
+{
+    pthread_mutex_lock(&in_use);
+    pthread_mutex_lock(&lock);
+}
+
+static void after_fork(void)
+{
+    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&in_use);
+}
+
+static void in_child(void)
+{
+    started = 0;
+    current = NULL;
+    pthread_cond_init(&wake, NULL);
+    pthread_cond_init(&idle, NULL);
+    pthread_mutex_init(&lock, NULL);
+    pthread_mutex_init(&in_use, NULL);
+}
+
+static void prepare(void)
+{
+    const char *named = getenv("PYGRADC_NUM_THREADS");
+    long n = named != NULL ? strtol(named, NULL, 10) : 0;
+    if (n < 1)
+        n = sysconf(_SC_NPROCESSORS_ONLN);
+    n = n < 1 ? 1 : n > GRADC_MOST_WORKERS ? GRADC_MOST_WORKERS : n;
+    atomic_store(&wanted, (unsigned)n);
+    pthread_atfork(before_fork, after_fork, in_child);
+}
+
+unsigned gradc_pool_workers(void)
+{
+    pthread_once(&once, prepare);
+    return atomic_load(&wanted);
+}
+
+int gradc_threads(void) { return (int)gradc_pool_workers(); }
+
+gradc_status gradc_set_threads(int n)
+{
+    if (n < 1 || n > GRADC_MOST_WORKERS)
+        return GRADC_EVALUE;
+    gradc_pool_workers();
+    atomic_store(&wanted, (unsigned)n);
+    return GRADC_OK;
+}
+
+/* Starts threads until there are `n` besides the caller; with `lock` held. */
+static void start(unsigned n)
+{
+    pthread_attr_t detached;
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    for (pthread_t id; started < n; started++)
+        if (pthread_create(&id, &detached, serve, NULL) != 0)
+            break;
+    pthread_attr_destroy(&detached);
+}
+
+void gradc_pool_run(size_t n, unsigned workers, gradc_task_fn *run, void *context)
+{
+    const unsigned most = gradc_pool_workers();
+    workers = workers < most ? workers : most;
+    workers = n < workers ? (unsigned)n : workers;
+    if (workers <= 1 || pthread_mutex_trylock(&in_use) != 0) {
+        for (size_t t = 0; t < n; t++)
+            run(context, t, 0);
+        return;
+    }
+    job j = {.run = run, .context = context, .n = n, .workers = workers, .joined = 1};
+    pthread_mutex_lock(&lock);
+    start(workers - 1);
+    current = &j;
+    jobs++;
+    pthread_cond_broadcast(&wake);
+    pthread_mutex_unlock(&lock);
+
+    work(&j, 0);
+
+    pthread_mutex_lock(&lock);
+    current = NULL;
+    while (j.active > 0)
+        pthread_cond_wait(&idle, &lock);
+    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&in_use);
+}

@@ -1,14 +1,23 @@
-/* pool.h -- independent tasks, shared among threads. */
+/* pool.h -- independent tasks, shared among threads.
+ *
+ * How work is cut into tasks must depend on its size alone, never on the number of
+ * threads, so that results do not either. */
 #ifndef GRADC_BASE_POOL_H
 #define GRADC_BASE_POOL_H
 
 #include <stddef.h>
 
-/* One task: number `task` of those that share `context`. */
-typedef void gradc_task_fn(void *context, size_t task);
+enum { GRADC_MOST_WORKERS = 16 };
 
-/* Runs tasks 0 .. n-1 and returns when all are done. How work is cut into tasks must
- * not depend on the number of threads, so that results do not. */
-void gradc_pool_run(size_t n, gradc_task_fn *run, void *context);
+/* Task number `task` of those that share `context`; no two tasks that run at once
+ * have the same `worker`, which is below the number given to gradc_pool_run. */
+typedef void gradc_task_fn(void *context, size_t task, unsigned worker);
+
+/* Runs tasks 0 .. n-1 on at most `workers` threads, the caller's among them, and
+ * returns when all are done. If the pool is busy the caller does all of them. */
+void gradc_pool_run(size_t n, unsigned workers, gradc_task_fn *run, void *context);
+
+/* How many threads are wanted: PYGRADC_NUM_THREADS, or one for each processor. */
+unsigned gradc_pool_workers(void);
 
 #endif

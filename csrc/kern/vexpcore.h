@@ -108,18 +108,23 @@ INLINE vacc v_acc_expm1_short(vacc r)
     return v_acc_fma(r * r, V_POLY(r, V_EXP_SHORT), r);
 }
 
+/* 2^n e^r where magic = n + ROUND: n is in its low bits. */
+INLINE vacc v_acc_exp_reduced(vacc magic, vacc r)
+{
+    return (vacc)((macc)(1.0 + v_acc_expm1_short(r)) + ((macc)magic << 52));
+}
+
 /* e^x, 2^x and e^x - 1 to 2^-32 for |x| < 700. */
 INLINE vacc v_acc_exp(vacc x)
 {
-    const vacc n = v_nearest(x, LOG2_E);
-    const vacc r = v_acc_fma(n, v_acc_set(-LN2), x);
-    return (1.0 + v_acc_expm1_short(r)) * v_pow2(n);
+    const vacc magic = v_acc_fma(x, v_acc_set(LOG2_E), v_acc_set(ROUND));
+    return v_acc_exp_reduced(magic, v_acc_fma(magic - ROUND, v_acc_set(-LN2), x));
 }
 
 INLINE vacc v_acc_exp2(vacc x)
 {
-    const vacc n = v_nearest(x, 1);
-    return (1.0 + v_acc_expm1_short((x - n) * LN2)) * v_pow2(n);
+    const vacc magic = x + ROUND;
+    return v_acc_exp_reduced(magic, (x - (magic - ROUND)) * LN2);
 }
 
 INLINE vacc v_acc_expm1(vacc x)

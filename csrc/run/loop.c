@@ -1,16 +1,18 @@
 /* loop.c -- running a loop step.
  *
- * Scratch memory holds the pointer of every slot, then the registers, then the
- * accumulators. Sums are pairwise over blocks, whose edges depend on shapes alone. */
+ * Scratch memory holds the result of every task for every reduction to one value; then,
+ * for each worker, the pointer of every slot, the registers and the accumulators. Sums
+ * are pairwise over blocks and over tasks, whose edges depend on shapes alone. */
 #include "run/loop.h"
 
-#include <string.h>
+#include "base/pool.h"
 
 typedef struct machine {
     const gradc_loop *l;
     const gradc_frame *f;
     char **slot;
     char *accumulators;
+    uint64_t *part; /* of this task, one for each reduction */
 } machine;
 
 static size_t pointer_bytes(const gradc_loop *l)
@@ -18,9 +20,25 @@ static size_t pointer_bytes(const gradc_loop *l)
     return gradc_align((l->n_register + (size_t)l->n_memory) * sizeof(char *));
 }
 
-size_t gradc_loop_scratch(const gradc_loop *l, size_t acc_bytes)
+static size_t count_tasks(const gradc_loop *l)
 {
-    return pointer_bytes(l) + l->n_register * l->register_bytes + acc_bytes;
+    return l->total == 0 ? 1 : (l->total + l->span - 1) / l->span;
+}
+
+static size_t part_bytes(const gradc_loop *l)
+{
+    return gradc_align(count_tasks(l) * l->n_reduce * sizeof(uint64_t));
+}
+
+static size_t worker_bytes(const gradc_loop *l)
+{
+    return pointer_bytes(l) + l->n_register * l->register_bytes +
+           gradc_align(l->acc_bytes);
+}
+
+size_t gradc_loop_scratch(const gradc_loop *l)
+{
+    return part_bytes(l) + l->workers * worker_bytes(l);
 }
 
 /* ---- reductions ---- */
@@ -127,34 +145,54 @@ static void begin_reductions(const machine *m)
     }
 }
 
-/* What only the end of the pass shows; an empty space gives identities. */
-static void end_reductions(const machine *m)
+/* What this task adds to reductions to one value. */
+static void keep_parts(const machine *m)
 {
     for (uint32_t i = 0; i < m->l->n_reduce; i++) {
         const loop_reduce *r = &m->l->reduce[i];
+        if (r->form == REDUCE_ALL)
+            m->part[i] = pairwise_end(r->op, (pairwise *)(m->accumulators + r->acc));
+    }
+}
+
+/* The results of reductions to one value; an empty space gives identities. */
+static void end_reductions(const gradc_loop *l, const gradc_frame *f)
+{
+    const machine m = {.l = l, .f = f};
+    const uint64_t *part = (const uint64_t *)f->scratch;
+    const size_t n_tasks = count_tasks(l);
+    for (uint32_t i = 0; i < l->n_reduce; i++) {
+        const loop_reduce *r = &l->reduce[i];
         if (r->form == REDUCE_ALL) {
-            pairwise *p = (pairwise *)(m->accumulators + r->acc);
-            store_one(m, r, 0, pairwise_end(r->op, p));
-        } else if (m->l->total == 0) {
+            pairwise sum = {.count = 0};
+            for (size_t t = 0; t < n_tasks; t++)
+                pairwise_add(r->op, &sum, part[t * l->n_reduce + i]);
+            store_one(&m, r, 0, pairwise_end(r->op, &sum));
+        } else if (l->total == 0) {
             uint64_t identity;
             r->op->clear(&identity, 1);
             for (size_t k = 0; k < r->results; k++)
-                store_one(m, r, k, identity);
+                store_one(&m, r, k, identity);
         }
     }
 }
 
 /* ---- blocks ---- */
 
-static void set_slots(machine *m)
+/* The slots of worker number `worker` for a task that begins at element `begin`. */
+static void set_slots(machine *m, unsigned worker, size_t begin)
 {
     const gradc_loop *l = m->l;
-    char *registers = m->f->scratch + pointer_bytes(l);
-    m->slot = (char **)m->f->scratch;
+    char *own = m->f->scratch + part_bytes(l) + worker * worker_bytes(l);
+    char *registers = own + pointer_bytes(l);
+    m->slot = (char **)own;
     for (uint32_t i = 0; i < l->n_register; i++)
         m->slot[i] = registers + i * l->register_bytes;
-    for (uint32_t i = 0; i < l->n_memory; i++)
-        m->slot[l->n_register + i] = gradc_ref_at(m->f, l->memory[i].at);
+    for (uint32_t i = 0; i < l->n_memory; i++) {
+        const loop_memory *at = &l->memory[i];
+        m->slot[l->n_register + i] =
+            (char *)gradc_ref_at(m->f, at->at) + begin * at->step;
+    }
     m->accumulators = registers + l->n_register * l->register_bytes;
     for (uint32_t i = 0; i < l->n_splat; i++) {
         const loop_load *s = &l->splat[i];
@@ -177,20 +215,37 @@ static void run_block(const machine *m, size_t begin, size_t n)
         reduce(m, &l->reduce[i], begin, n);
 }
 
-gradc_status gradc_loop_run(const void *step, const gradc_frame *f)
+typedef struct loop_call {
+    const gradc_loop *l;
+    const gradc_frame *f;
+} loop_call;
+
+static void run_task(void *context, size_t task, unsigned worker)
 {
-    machine m = {.l = step, .f = f};
-    const gradc_loop *l = m.l;
-    set_slots(&m);
+    const loop_call *c = context;
+    const gradc_loop *l = c->l;
+    machine m = {.l = l, .f = c->f};
+    const size_t first = task * l->span;
+    const size_t end = l->total - first < l->span ? l->total : first + l->span;
+    m.part = (uint64_t *)c->f->scratch + task * l->n_reduce;
+    set_slots(&m, worker, first);
     begin_reductions(&m);
-    for (size_t begin = 0, n; begin < l->total; begin += n) {
-        n = l->total - begin < l->block ? l->total - begin : l->block;
+    for (size_t begin = first, n; begin < end; begin += n) {
+        n = end - begin < l->block ? end - begin : l->block;
         if (l->row > l->block && n > l->row - begin % l->row)
             n = l->row - begin % l->row;
         run_block(&m, begin, n);
         for (uint32_t i = 0; i < l->n_memory; i++)
             m.slot[l->n_register + i] += n * l->memory[i].step;
     }
-    end_reductions(&m);
+    keep_parts(&m);
+}
+
+gradc_status gradc_loop_run(const void *step, const gradc_frame *f)
+{
+    loop_call c = {step, f};
+    gradc_pool_run(count_tasks(c.l), c.l->workers, run_task, &c);
+    if (c.l->n_reduce > 0)
+        end_reductions(c.l, f);
     return GRADC_OK;
 }

@@ -3,7 +3,8 @@
  * The space is walked in C order in blocks. A slot is where an operand's block starts:
  * a register (a block in scratch memory), or memory that is contiguous in the space and
  * moves on with it, or memory that stays. Each operation is one kernel over a block.
- * Operands with other strides are loaded into registers first. */
+ * Operands with other strides are loaded into registers first. A large space is cut
+ * into tasks for several threads, by its size alone. */
 #ifndef GRADC_RUN_LOOP_H
 #define GRADC_RUN_LOOP_H
 
@@ -44,6 +45,9 @@ typedef struct loop_reduce {
 
 typedef struct gradc_loop {
     size_t total, block, row;
+    size_t span;           /* elements of a task; total: one task */
+    unsigned workers;      /* threads that scratch memory is laid out for */
+    size_t acc_bytes;      /* of the accumulators of one worker */
     size_t register_bytes; /* of one register */
     uint32_t n_register, n_memory, n_op, n_load, n_splat, n_reduce;
     loop_op *op;
@@ -62,6 +66,6 @@ typedef struct pairwise {
 gradc_step_fn gradc_loop_run;
 
 /* Bytes of scratch a run of `l` takes. */
-size_t gradc_loop_scratch(const gradc_loop *l, size_t acc_bytes);
+size_t gradc_loop_scratch(const gradc_loop *l);
 
 #endif

@@ -5,6 +5,7 @@
  * read is made in its own memory instead. */
 #include <string.h>
 
+#include "base/pool.h"
 #include "base/status.h"
 #include "ir/shape.h"
 #include "run/lower.h"
@@ -13,6 +14,8 @@
 /* Slots of memory are numbered from here until the number of registers is known. */
 enum { MEMORY = 1u << 31 };
 enum { REGISTERS_BYTES = 32768, LEAST_BLOCK = 64 };
+/* Elements of a task: some ten microseconds of work at the least. */
+enum { SPAN = 1 << 16 };
 
 typedef struct emitter {
     gradc_lowering *l;
@@ -293,6 +296,22 @@ static void choose_block(gradc_loop *p, uint32_t registers)
     p->register_bytes = gradc_align((p->block ? p->block : 1) * sizeof(double));
 }
 
+/* Cuts a large space into tasks: of SPAN elements or so, whole blocks and, for
+ * reductions of rows, whole rows. Columns are accumulated in one task. */
+static void choose_span(gradc_loop *p)
+{
+    size_t unit = p->row > p->block ? p->row : p->block;
+    p->span = p->total;
+    p->workers = 1;
+    for (uint32_t i = 0; i < p->n_reduce; i++)
+        if (p->reduce[i].form == REDUCE_COLUMNS)
+            return;
+    if (p->total < 2 * SPAN || unit >= p->total)
+        return;
+    p->span = unit < SPAN ? SPAN / unit * unit : unit;
+    p->workers = gradc_pool_workers();
+}
+
 static void number_slots(gradc_loop *p)
 {
     for (uint32_t i = 0; i < p->n_op; i++) {
@@ -336,7 +355,9 @@ gradc_status gradc_lower_loop(gradc_lowering *l, uint32_t at)
     if (status != GRADC_OK)
         goto done;
     choose_block(p, p->n_register);
-    gradc_lower_scratch(l, gradc_loop_scratch(p, e.acc_bytes));
+    choose_span(p);
+    p->acc_bytes = e.acc_bytes;
+    gradc_lower_scratch(l, gradc_loop_scratch(p));
     status = gradc_lower_step(l, "loop", gradc_loop_run, p);
 done:
     gradc_release(e.last_user);

@@ -1,0 +1,1 @@
+"""Benchmarks: cases x sizes x contenders; `python -m bench` runs them."""

@@ -1,0 +1,256 @@
+"""Sorting and order statistics: the order comes from the values at hand.
+
+Which element stands where is piecewise constant, so it is found once, with NumPy, and
+the derivative is that of the permutation. Under `jit`, when there are no values, all of
+these raise ConcretizationError, except `searchsorted`.
+"""
+
+import math
+
+import numpy as np
+
+from pygradc import errors
+from pygradc._elementwise import floating
+from pygradc._elementwise import where as select
+from pygradc._expr import Expr, convert, lift, value_of
+from pygradc._lib import DEFERRED, I64, error
+from pygradc._protocol import implements, traced
+from pygradc._reducing import reduce
+from pygradc._shaping import (
+    axis_index,
+    ravel,
+    reshape_to,
+    take_flat,
+    transpose,
+)
+
+
+def order_of(x, axis, what):
+    """Stable argsort of the value of `x` along `axis`, and the value."""
+    value = x.graph.value(x.id, what)
+    return np.argsort(value, axis, kind="stable"), value
+
+
+def _along(x, index, axis):
+    """x at `index` along `axis`, by flat positions."""
+    if x.ndim == 1:
+        return take_flat(x, index)
+    places = np.arange(x.size).reshape(x.shape)
+    return take_flat(x, np.take_along_axis(places, index, axis))
+
+
+def _checked(a, axis, order, name):
+    if order is not None:
+        raise error(errors.UnsupportedError, f"{name}: order= is for named fields")
+    if axis is None:
+        return ravel(a), 0
+    return a, axis_index(axis, a.ndim, name)
+
+
+@implements(np.sort)
+def sort(a, axis=-1, kind=None, order=None, *, stable=None):
+    a, axis = _checked(a, axis, order, "sort")
+    return _along(a, order_of(a, axis, "np.sort")[0], axis)
+
+
+@implements(np.argsort)
+def argsort(a, axis=-1, kind=None, order=None, *, stable=None):
+    a, axis = _checked(a, axis, order, "argsort")
+    return order_of(a, axis, "np.argsort")[0]
+
+
+@implements(np.partition)
+def partition(a, kth, axis=-1, kind="introselect", order=None):
+    """NumPy's partition; equal elements in their order."""
+    a, axis = _checked(a, axis, order, "partition")
+    index, value = order_of(a, axis, "np.partition")
+    wanted = np.partition(value, value_of(kth), axis, kind)
+    # The element that is i-th in order stands where the i-th of `wanted` does.
+    rank = np.argsort(np.argsort(wanted, axis, kind="stable"), axis, kind="stable")
+    return _along(a, np.take_along_axis(index, rank, axis), axis)
+
+
+@implements(np.argpartition)
+def argpartition(a, kth, axis=-1, kind="introselect", order=None):
+    value = a.graph.value(a.id, "np.argpartition")
+    return np.argpartition(value, value_of(kth), axis, kind, order)
+
+
+def count_below(a, v, side):
+    """searchsorted by comparing all pairs: for values not known yet."""
+    test = np.less if side == "left" else np.less_equal
+    below = test(a, np.expand_dims(v, -1))
+    return reduce("sum", convert(below, I64), -1)
+
+
+@implements(np.searchsorted)
+def searchsorted(a, v, side="left", sorter=None):
+    """Positions as a plain array; traced where there are no values yet."""
+    if side not in ("left", "right"):
+        raise error(errors.ArgumentError, f"searchsorted: no side {side!r}")
+    for x in (a, v):
+        if isinstance(x, Expr) and x.graph.role(x.id) & DEFERRED:
+            graph = x.graph
+            a = a if sorter is None else lift(graph, a)[sorter]
+            return count_below(lift(graph, a), lift(graph, v), side)
+    sorter = None if sorter is None else value_of(sorter)
+    return np.searchsorted(value_of(a), value_of(v), side, sorter)
+
+
+# ---- quantiles ----
+
+# (alpha, beta) of the methods that interpolate (Hyndman & Fan 1996); the position of
+# quantile q among n sorted elements is q (n + 1 - alpha - beta) + alpha - 1.
+_CONTINUOUS = {
+    "interpolated_inverted_cdf": (0, 1),
+    "hazen": (0.5, 0.5),
+    "weibull": (0, 0),
+    "linear": (1, 1),
+    "median_unbiased": (1 / 3, 1 / 3),
+    "normal_unbiased": (3 / 8, 3 / 8),
+}
+
+
+@implements(np.quantile)
+def quantile(
+    a,
+    q,
+    axis=None,
+    out=None,
+    overwrite_input=False,
+    method="linear",
+    keepdims=False,
+    *,
+    weights=None,
+):
+    a = floating(traced(a, q))
+    return _quantile(a, q, axis, method, keepdims, weights, "quantile")
+
+
+@implements(np.percentile)
+def percentile(
+    a,
+    q,
+    axis=None,
+    out=None,
+    overwrite_input=False,
+    method="linear",
+    keepdims=False,
+    *,
+    weights=None,
+):
+    a = floating(traced(a, q))
+    if not isinstance(q, Expr):
+        # As NumPy, in the dtype of a if q is a Python number.
+        q = np.true_divide(q, a.dtype.type(100) if isinstance(q, (int, float)) else 100)
+    else:
+        q = q / 100
+    return _quantile(a, q, axis, method, keepdims, weights, "percentile")
+
+
+@implements(np.median)
+def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
+    a = floating(a)
+    lanes, shape = _lanes(a, axis, keepdims, "median")
+    n = lanes.shape[1]
+    if n == 0:
+        return np.full_like(a, np.nan, shape=shape)
+    index, value = order_of(lanes, 1, "np.median")
+    _nan_everywhere(index, value)
+    start = np.arange(len(index)) * n
+    high = take_flat(lanes, start + index[:, n // 2])
+    if n % 2:
+        return reshape_to(high, shape)
+    low = take_flat(lanes, start + index[:, n // 2 - 1])
+    return reshape_to((low + high) / 2, shape)
+
+
+def _lanes(a, axis, keepdims, name):
+    """`a` as a matrix whose rows are reduced, and the shape of the result."""
+    if axis is None:
+        axes = list(range(a.ndim))
+    else:
+        axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+        axes = [axis_index(i, a.ndim, name) for i in axes]
+    rest = [i for i in range(a.ndim) if i not in axes]
+    if rest + axes != list(range(a.ndim)):
+        a_moved = transpose(a, rest + axes)
+    else:
+        a_moved = a
+    n = math.prod(a.shape[i] for i in axes)
+    rows = math.prod(a.shape[i] for i in rest)
+    if keepdims:
+        shape = [1 if i in axes else d for i, d in enumerate(a.shape)]
+    else:
+        shape = [a.shape[i] for i in rest]
+    return reshape_to(a_moved, (rows, n)), shape
+
+
+def _nan_everywhere(index, value):
+    """A row with a NaN, which is sorted last, gives NaN: it is taken for all."""
+    last = index[:, -1:]
+    missing = np.isnan(np.take_along_axis(value, last, 1))
+    np.copyto(index, last, where=missing)
+
+
+def _quantile(a, q, axis, method, keepdims, weights, name):
+    lanes, shape = _lanes(a, axis, keepdims, name)
+    bare = np.asarray(value_of(q))
+    if not isinstance(q, Expr) and np.ndim(q) == 0 and not isinstance(q, np.generic):
+        bare = bare.astype(a.dtype)
+    if bare.size and not (0 <= bare.min() and bare.max() <= 1):
+        raise error(errors.ArgumentError, f"{name}: q is out of range")
+    index, value = order_of(lanes, 1, f"np.{name}")
+    _nan_everywhere(index, value)
+    at = _places(a, bare, method, weights, index, axis)
+    low = np.floor(at)
+    part = at - low
+    low = low.astype(np.int64)
+    high = np.minimum(low + 1, index.shape[1] - 1)
+    start = (np.arange(len(index)) * index.shape[1])[:, None]
+    lower = take_flat(lanes, start + np.take_along_axis(index, low, 1))
+    if isinstance(q, Expr) and method in _CONTINUOUS:
+        part = part + _slope(q, bare, method, index.shape[1], at)
+    if isinstance(part, Expr) or part.any():
+        upper = take_flat(lanes, start + np.take_along_axis(index, high, 1))
+        r = lower + (upper - lower) * part
+        if not isinstance(part, Expr):
+            # Where the part is 0 only one element counts; the other may be infinite.
+            r = select(part == 0, lower, r)
+    else:
+        r = lower
+    r = r.astype(np.result_type(a.dtype, bare.dtype))
+    return reshape_to(transpose(r), [*bare.shape, *shape])
+
+
+def _places(a, q, method, weights, index, axis):
+    """For every row and quantile a fractional place in the sorted row: what NumPy
+    makes of the places themselves."""
+    n = index.shape[1]
+    if weights is None:
+        ramp = np.arange(n, dtype=np.float64)
+        at = np.quantile(ramp, q.ravel().astype(float), method=method)
+        return np.broadcast_to(at, (len(index), at.size))
+    w = np.asarray(value_of(weights))
+    if w.shape != a.shape:
+        w = np.broadcast_to(
+            w.reshape([n if i == axis % a.ndim else 1 for i in range(a.ndim)]), a.shape
+        )
+    graph = a.graph
+    w = value_of(_lanes(lift(graph, w), axis, False, "quantile")[0])
+    rank = np.argsort(index, 1).astype(float)
+    at = [
+        np.quantile(r, q.ravel(), method=method, weights=v)
+        for r, v in zip(rank, w, strict=True)
+    ]
+    return np.asarray(at).reshape(len(index), q.size)
+
+
+def _slope(q, bare, method, n, at):
+    """A zero that has the derivative of the place by q."""
+    alpha, beta = _CONTINUOUS[method]
+    moving = (at > 0) & (at < n - 1)
+    zero = ravel(q - bare)
+    return select(moving, zero * (n + 1 - alpha - beta), 0.0)
+
+
