@@ -1,0 +1,105 @@
+"""Random programs of array operations: compiled together they give what NumPy gives,
+and their derivatives are adjoint and agree with differences."""
+
+import numpy as np
+import pytest
+
+import pygradc as pg
+
+UNARY = [np.sin, np.tanh, np.square, lambda x: x * 0.5, lambda x: -x, np.arctan]
+BINARY = [np.add, np.multiply, np.subtract, lambda x, y: x / (2 + np.square(y))]
+
+
+def reductions(rng, x):
+    axis = int(rng.integers(x.ndim))
+    keep = bool(rng.integers(2))
+    which = [np.sum, np.mean, np.max, np.min][rng.integers(4)]
+    return which(x, axis=axis if rng.integers(3) else None, keepdims=keep)
+
+
+def views(rng, x):
+    choice = rng.integers(6)
+    if choice == 0:
+        return np.transpose(x, rng.permutation(x.ndim))
+    if choice == 1:
+        return x[::-1]
+    if choice == 2:
+        return x[..., 1:] if x.shape[-1] > 2 else x
+    if choice == 3:
+        return x.reshape(-1)
+    if choice == 4:
+        return x[None]
+    return np.concatenate([x, x], axis=-1) if x.size < 200 else x
+
+
+def program(seed):
+    """A function of two arrays, the same one at each call: it draws its operations
+    anew from `seed`."""
+
+    def run(a, b):
+        rng = np.random.default_rng(seed)
+        pool = [a, b]
+        for _ in range(rng.integers(4, 12)):
+            x = pool[rng.integers(len(pool))]
+            kind = rng.integers(6)
+            if kind == 0:
+                pool.append(UNARY[rng.integers(len(UNARY))](x))
+            elif kind <= 2:
+                y = pool[rng.integers(len(pool))]
+                try:
+                    np.broadcast_shapes(x.shape, y.shape)
+                except ValueError:
+                    continue
+                pool.append(BINARY[rng.integers(len(BINARY))](x, y))
+            elif x.ndim == 0:
+                continue
+            elif kind == 3:
+                pool.append(reductions(rng, x))
+            elif kind == 4 and x.ndim < 4:
+                pool.append(views(rng, x))
+            elif x.ndim == 2:
+                pool.append(x @ x.T)
+        return tuple(pool[2:]) or (a,)
+
+    return run
+
+
+def inputs(seed):
+    rng = np.random.default_rng(1000 + seed)
+    shape = [(3, 4), (5, 1), (7,), (2, 3, 4), (1, 6), (33, 20), (2, 700)][seed % 7]
+    return rng.normal(size=shape), rng.normal(size=shape[-1:])
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_compiled_program_agrees_with_numpy(seed):
+    f, args = program(seed), inputs(seed)
+    expected = f(*args)
+    got = pg.jit(f)(*args)
+    assert len(got) == len(expected)
+    for g, e in zip(got, expected, strict=True):
+        assert np.shape(g) == np.shape(e)
+        np.testing.assert_allclose(g, e, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_derivatives_are_adjoint_and_agree_with_differences(seed):
+    f, args = program(seed), inputs(seed)
+    rng = np.random.default_rng(seed)
+    tangents = tuple(rng.normal(size=a.shape) for a in args)
+    value, push = pg.jvp(f, args, tangents)
+    cotangents = tuple(rng.normal(size=np.shape(v)) for v in value)
+    _, pull = pg.vjp(f, *args)
+    back = pull(cotangents)
+    left = sum(np.sum(u * t) for u, t in zip(cotangents, push, strict=True))
+    right = sum(np.sum(b * t) for b, t in zip(back, tangents, strict=True))
+    scale = sum(
+        np.sum(np.abs(u * t)) for u, t in zip(cotangents, push, strict=True)
+    ) + sum(np.sum(np.abs(b * t)) for b, t in zip(back, tangents, strict=True))
+    assert abs(left - right) <= 1e-12 * max(scale, 1)
+
+    h = 1e-6
+    up = f(*[a + h * t for a, t in zip(args, tangents, strict=True)])
+    down = f(*[a - h * t for a, t in zip(args, tangents, strict=True)])
+    for p, u, d, v in zip(push, up, down, value, strict=True):
+        size = 1 + np.max(np.abs(v), initial=0) + np.max(np.abs(p), initial=0)
+        assert np.max(np.abs(p - (u - d) / (2 * h)), initial=0) <= 1e-5 * size
