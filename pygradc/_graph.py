@@ -24,6 +24,7 @@ from pygradc._lib import (
 )
 from pygradc._program import Program, cached_program
 
+
 def traced_call(function, args, kwargs):
     """function(*args, **kwargs), with the cause of an error that NumPy has covered by
     one of its own: that a value would lose its gradient."""
@@ -43,12 +44,12 @@ STRUCTURAL = frozenset((0.0, 1.0, 2.0, -1.0, 0.5))
 # the function is harmless; larger ones are read when the trace is evaluated.
 COPIED_BYTES = 65536
 
-_state = threading.local()
+
+class _State(threading.local):
+    graph = None  # the one being traced by this thread
 
 
-def current():
-    """The graph being traced by this thread, or None."""
-    return getattr(_state, "graph", None)
+state = _State()
 
 
 class tracing:
@@ -60,13 +61,13 @@ class tracing:
         self.graph = graph
 
     def __enter__(self):
-        self.outer = current()
-        _state.graph = self.graph
+        self.outer = state.graph
+        state.graph = self.graph
         self.graph.depth += 1
         return self.graph
 
     def __exit__(self, *exc):
-        _state.graph = self.outer
+        state.graph = self.outer
         self.graph.depth -= 1
 
 

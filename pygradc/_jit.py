@@ -3,18 +3,16 @@
 import functools
 
 import numpy as np
-from numpy import float64
+from numpy import float64, ndarray
 
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
-from pygradc._graph import Graph, as_supported, current, traced_call, tracing
+from pygradc._graph import Graph, as_supported, state, traced_call, tracing
 from pygradc._lib import CODES, DEFERRED, VARIABLE, error
 from pygradc._program import Program
 
 # Signatures kept for one function; the oldest goes first.
 MOST_SIGNATURES = 256
-
-_FLOAT = np.dtype(np.float64)
 
 
 def jit(function):
@@ -56,55 +54,43 @@ def jit(function):
 
     @functools.wraps(function)
     def replay(*args, **kwargs):
-        if current() is not None:
+        if state.graph is not None:
             return function(*args, **kwargs)
-        if kwargs:
-            leaves = []
-            structure = _tree.flatten((args, kwargs), leaves)
-        else:
-            leaves, structure = args, len(args)
-        signature = [structure]
-        arrays = []
-        for a in leaves:
+        signature = []
+        for a in args:
             kind = type(a)
             if kind is float:
-                signature.append(_FLOAT)
-                arrays.append(a)
-            elif kind is np.ndarray:
+                signature.append(float)
+            elif kind is ndarray:
                 signature.append(a.dtype)
                 signature.append(a.shape)
-                arrays.append(a)
-            elif _tree.is_tree(a):
-                return _replay_tree(function, recorded, args, kwargs)
             else:
-                arrays += _static(a, signature)
-        return _run(function, recorded, tuple(signature), args, kwargs, arrays)
+                return _replay_tree(function, recorded, args, kwargs)
+        if kwargs:
+            return _replay_tree(function, recorded, args, kwargs)
+        signature = tuple(signature)
+        recording = recorded.get(signature)
+        if recording is None:
+            return _run(function, recorded, signature, args, kwargs, args)
+        return recording(args)
 
     return replay
 
 
-def _static(a, signature):
-    """Adds a leaf that is no float and no ndarray; returns it as arrays, if it is."""
-    if isinstance(a, np.floating):
-        a = np.asarray(a)
-        signature += (a.dtype, a.shape)
-        return [a]
-    signature += (type(a), a)
-    return []
-
-
 def _replay_tree(function, recorded, args, kwargs):
-    leaves, signature, arrays = [], [], []
-    signature.append(_tree.flatten((args, kwargs), leaves))
+    """A call with other arguments than floats and arrays, one by one."""
+    leaves, arrays = [], []
+    signature = [_tree.flatten((args, kwargs), leaves)]
     for a in leaves:
         if type(a) is float:
-            signature.append(_FLOAT)
+            signature.append(float)
             arrays.append(a)
-        elif isinstance(a, np.ndarray):
+        elif isinstance(a, (np.ndarray, np.floating)):
+            a = np.asarray(a)
             signature += (a.dtype, a.shape)
             arrays.append(a)
         else:
-            arrays += _static(a, signature)
+            signature += (type(a), a)
     return _run(function, recorded, tuple(signature), args, kwargs, arrays)
 
 
@@ -115,7 +101,7 @@ class _Recording:
 
     def __call__(self, arrays):
         if self.captured:
-            arrays = arrays + self.captured
+            arrays = [*arrays, *self.captured]
         try:
             results = self.program(arrays)
         except (BufferError, ValueError) as why:

@@ -64,6 +64,7 @@ def load():
     from pygradc import (  # noqa: F401
         _calculus,
         _constant,
+        _creating,
         _einsum,
         _elementwise,
         _indexing,

@@ -8,7 +8,7 @@ import numpy as np
 
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
-from pygradc._graph import Graph, as_supported, current, traced_call, tracing
+from pygradc._graph import Graph, as_supported, state, traced_call, tracing
 from pygradc._lib import CODES, DEFERRED, DIFFERENTIATED, VARIABLE, error, lib
 from pygradc._program import Program, cached_program
 
@@ -89,7 +89,7 @@ class Trace:
     """
 
     def __init__(self, function, args, kwargs, argnums):
-        outer = current()
+        outer = state.graph
         self.outermost = outer is None
         self.graph = outer or Graph()
         self.xs, self.sources = [], []

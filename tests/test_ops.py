@@ -504,7 +504,8 @@ def test_case_gives_the_same_bits_on_views(row, case, store, view):
         u = np.ones_like(expected)
         slopes = pg.vjp(case.call, *args)[1](u)
         for base, dx in zip(pg.vjp(viewed, *bases)[1](u), slopes, strict=True):
-            assert same(see(base, dx), dx)
+            assert_close([np.asarray(see(base, dx))], [np.asarray(dx)], dtype)
+            assert case.ulp or same(see(base, dx), dx)
         assert same(pg.jvp(viewed, bases, bases)[1], pg.jvp(case.call, args, args)[1])
 
 
