@@ -12,7 +12,7 @@ from pygradc._graph import state
 from pygradc._joining import arrays_of, join
 from pygradc._lib import DTYPES, OPS, error
 from pygradc._protocol import implements
-from pygradc._shaping import broadcast_to, constant, reshape_to
+from pygradc._shaping import broadcast_to, constant, reshape_to, take_flat
 
 
 @implements(np.linspace)
@@ -127,3 +127,52 @@ def _flat(values):
 def trace_of(*values):
     """The graph of the first traced one of `values`, or that being traced, or None."""
     return graph_of(*values) or state.graph
+
+
+class Concatenator:
+    """What np.r_ and np.c_ are, for traced values too.
+
+    NumPy's own arranges the positions of all elements laid out one after the other.
+    """
+
+    def __init__(self, own, name):
+        self._own, self._name = own, name
+
+    def __getitem__(self, key):
+        items = list(key) if isinstance(key, tuple) else [key]
+        items = [_filled_in(k) if isinstance(k, slice) else k for k in items]
+        graph = graph_of(*items)
+        if graph is None:
+            return self._own[key]
+        if items[0] in ("r", "c") if isinstance(items[0], str) else False:
+            raise error(errors.UnsupportedError, f"{self._name}: matrix results")
+        parts = [k for k in items if not isinstance(k, str)]
+        exprs, code = promote(
+            graph, [array(k) if graph_of(k) is not None else _plain(k) for k in parts]
+        )
+        flat = join(graph, [reshape_to(x, (-1,)) for x in exprs], 0, code)
+        positions, start = [], 0
+        for x in exprs:
+            positions.append(np.arange(start, start + x.size).reshape(x.shape))
+            start += x.size
+        at = iter(positions)
+        key = tuple(k if isinstance(k, str) else next(at) for k in items)
+        return take_flat(flat, self._own[key])
+
+    def __len__(self):
+        return 0
+
+
+def _plain(x):
+    """Numbers stay weak."""
+    return x if isinstance(x, (bool, int, float)) else np.asarray(x)
+
+
+def _filled_in(s):
+    """The elements that a slice stands for."""
+    if graph_of(s.start, s.stop, s.step) is None:
+        return np.r_[s]
+    if isinstance(s.step, complex):
+        start = 0 if s.start is None else s.start
+        return linspace(start, s.stop, int(abs(s.step)))
+    raise error(errors.UnsupportedError, "r_: a slice with traced bounds needs n*1j")

@@ -20,8 +20,8 @@ into which traced values can be assigned; outside, and on plain data, all are Nu
 import sys as _sys
 
 import numpy as _np
-from numpy.lib import index_tricks as _index_tricks
 
+from pygradc._creating import Concatenator as _Concatenator
 from pygradc._creating import array as _array
 from pygradc._creating import full as _full
 from pygradc._creating import linspace as _linspace
@@ -35,9 +35,10 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted(set(_np.__all__) | set(__all__))
+    return __all__
 
 
+# So that `import pygradc.numpy.linalg` works as `import numpy.linalg` does.
 for _name in ("linalg", "fft", "random"):
     _sys.modules[f"{__name__}.{_name}"] = getattr(_np, _name)
 
@@ -247,3 +248,16 @@ def linspace(start, stop, num=50, *args, **options):
     if _graph_of(start, stop) is None:
         return _np.linspace(start, stop, num, *args, **options)
     return _linspace(start, stop, num, *args, **options)
+
+
+# ---- joined by indexing ----
+
+c_ = _Concatenator(_np.c_, "c_")
+r_ = _Concatenator(_np.r_, "r_")
+
+row_stack = _np.vstack  # which NumPy is about to drop
+
+__all__ = sorted(
+    {name for name in dir(_np) if not name.startswith("_")}
+    | {name for name in globals() if not name.startswith("_")}
+)

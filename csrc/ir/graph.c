@@ -280,6 +280,10 @@ gradc_id gradc_const(gradc_graph *g, gradc_dtype dtype, double value)
         return constant(g, dtype, (gradc_value){.f = value});
     if (dtype == GRADC_F32)
         return constant(g, dtype, (gradc_value){.f = (float)value});
+    if ((int)dtype < 0 || dtype >= GRADC_DTYPE_COUNT) {
+        gradc_fail(g, GRADC_ETYPE, "constant: unknown dtype %d", (int)dtype);
+        return 0;
+    }
     if (!(value >= -0x1p63 && value < 0x1p63)) {
         gradc_fail(g, GRADC_EVALUE, "constant: %g is no %s", value,
                    gradc_dtype_name(dtype));

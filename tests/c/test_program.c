@@ -43,9 +43,10 @@ static void grow(sample *s, size_t count)
     size_t n = INPUTS;
     memcpy(pool, s->input, sizeof s->input);
     const gradc_id index = s->input[10];
-    pool[n++] = gradc_gather(s->g, s->input[2], index);
+    const gradc_id rows = gradc_gather(s->g, s->input[2], index);
+    pool[n++] = rows;
     pool[n++] = gradc_gather(s->g, s->input[3], index);
-    pool[n++] = gradc_scatter(s->g, pool[n - 2], index, 2);
+    pool[n++] = gradc_scatter(s->g, rows, index, 2);
     while (gradc_graph_size(s->g) < count) {
         const gradc_id x = random_node(s->g, pool, n);
         gradc_graph_recover(s->g);
