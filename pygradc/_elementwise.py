@@ -71,7 +71,7 @@ def elementwise(name):
 
 def _register_rows():
     own = {row.name for row in ops() if row.kind in ("unary", "binary", "test")}
-    for ufunc in (getattr(np, n) for n in dir(np)):
+    for ufunc in list(vars(np).values()):
         if not isinstance(ufunc, np.ufunc):
             continue
         name = _RENAMED.get(ufunc.__name__, ufunc.__name__)

@@ -5,9 +5,16 @@ import numpy as np
 from pygradc import errors
 from pygradc._elementwise import where
 from pygradc._expr import Expr, convert, expr, lift, value_of
-from pygradc._lib import BOOL, I64, error, lib
-from pygradc._protocol import implements, not_given
-from pygradc._shaping import broadcast_to, ravel, reshape_to, take_flat, transpose
+from pygradc._lib import BOOL, DEFERRED, I64, error, lib
+from pygradc._protocol import implements, implements_method, not_given, traced
+from pygradc._shaping import (
+    axis_index,
+    broadcast_to,
+    ravel,
+    reshape_to,
+    take_flat,
+    transpose,
+)
 
 
 def _entries(x, key):
@@ -190,6 +197,9 @@ def _is_static(k):
 
 def set_item(x, key, value):
     """`x` with x[key] = value."""
+    entries = _entries(x, key)
+    if all(k is None or isinstance(k, slice) or _is_static(k) for k in entries):
+        return _set_slices(x, entries, lift(x.graph, value, x.code))
     bare = tuple(value_of(k) if isinstance(k, Expr) else k for k in _as_tuple(key))
     try:
         positions = np.arange(x.size).reshape(x.shape)[bare]
@@ -212,6 +222,37 @@ def set_item(x, key, value):
     return where(mask.reshape(x.shape), _spread(value, positions, x), x)
 
 
+def _set_slices(x, entries, value):
+    """`x` with `value` in the place of a basic index: a pad over what is left of x."""
+    begin, step, size, shape, axis = [], [], [], [], 0
+    for k in entries:
+        if k is None:
+            shape.append(1)
+            continue
+        n = x.shape[axis]
+        if isinstance(k, slice):
+            lo, hi, by = k.indices(n)
+            shape.append(len(range(lo, hi, by)))
+        else:
+            lo, by = _checked(k, n, axis), 1
+        begin.append(lo)
+        step.append(by)
+        size.append(shape[-1] if isinstance(k, slice) else 1)
+        axis += 1
+    if value.ndim > len(shape):
+        value = reshape_to(value, value.shape[value.ndim - len(shape) :])
+    value = convert(broadcast_to(value, shape), x.code)
+    if 0 in size:
+        return x
+    value = reshape_to(value, size)
+    if tuple(size) == x.shape and all(b == 1 for b in step):
+        return value
+    hole = np.zeros(x.shape, bool)
+    hole[tuple(k for k in entries if k is not None)] = True
+    node = lib.gradc_pad(x.graph.h, value.id, begin, step, x.shape)
+    return where(hole, expr(x.graph, node, x.code), x)
+
+
 def _as_tuple(key):
     return key if isinstance(key, tuple) else (key,)
 
@@ -224,23 +265,61 @@ def _spread(value, positions, x):
     return reshape_to(convert(expr(x.graph, node, work.code), value.code), x.shape)
 
 
+# ---- functions that index ----
+
+
 @implements(np.take)
 def take(a, indices, axis=None, out=None, mode="raise"):
     not_given(out=out)
-    if mode != "raise":
-        n = a.size if axis is None else a.shape[axis]
-        indices = np.asarray(value_of(indices))
-        indices = indices % n if mode == "wrap" else np.clip(indices, 0, n - 1)
+    a = traced(a, indices)
+    axis = None if axis is None else axis_index(axis, a.ndim, "take")
+    indices = indices if isinstance(indices, Expr) else np.asarray(indices)
+    n = a.size if axis is None else a.shape[axis]
+    if mode == "wrap":
+        indices = indices % n
+    elif mode == "clip":
+        indices = np.clip(indices, 0, n - 1)
+    elif mode != "raise":
+        raise error(errors.ArgumentError, f"take: no mode {mode!r}")
     if axis is None:
         return ravel(a)[indices]
-    axis = axis + a.ndim if axis < 0 else axis
     return a[(slice(None),) * axis + (indices,)]
 
 
 @implements(np.take_along_axis)
 def take_along_axis(arr, indices, axis=-1):
-    indices = value_of(indices)
-    positions = np.take_along_axis(
-        np.arange(arr.size).reshape(arr.shape), indices, axis
+    arr = traced(arr, indices)
+    if axis is None:
+        arr, axis = ravel(arr), 0
+    axis = axis_index(axis, arr.ndim, "take_along_axis")
+    places = np.arange(arr.size).reshape(arr.shape)
+    if isinstance(indices, Expr) and arr.graph.role(indices.id) & DEFERRED:
+        return _take_recorded(arr, indices, axis, places)
+    return take_flat(arr, np.take_along_axis(places, value_of(indices), axis))
+
+
+def _take_recorded(arr, indices, axis, places):
+    """take_along_axis by positions that are computed when the program runs."""
+    n = arr.shape[axis]
+    first = np.take(places, [0], axis)
+    step = int(np.prod(arr.shape[axis + 1 :], dtype=np.int64))
+    at = first + where(indices < 0, indices + n, indices) * step
+    flat = ravel(arr)
+    return expr(
+        arr.graph, lib.gradc_gather(arr.graph.h, flat.id, at.id), arr.code
     )
-    return take_flat(arr, positions)
+
+
+@implements_method(np.add, "at")
+def add_at(a, indices, b):
+    """a[indices] += b, repeated indices adding up."""
+    if not isinstance(a, Expr):
+        raise error(
+            errors.UnsupportedError,
+            "np.add.at: a traced value cannot be added into a plain array: use "
+            "pygradc.numpy.zeros",
+        )
+    key = tuple(value_of(k) if isinstance(k, Expr) else k for k in _as_tuple(indices))
+    positions = np.asarray(np.arange(a.size).reshape(a.shape)[key])
+    b = convert(broadcast_to(lift(a.graph, b, a.code), positions.shape), a.code)
+    a[...] = a + _spread(b, positions, a)

@@ -123,7 +123,8 @@ static inline gradc_id random_node(gradc_graph *g, const gradc_id *pool, size_t 
     switch (below(18)) {
     case 0: case 1: case 2: return gradc_unary(g, random_op("unary", 1), x);
     case 3: case 4: case 5: return gradc_binary(g, random_op("binary", 2), x, y);
-    case 6: return gradc_binary(g, random_op("test", 2), x, y);
+    case 6: return flag ? gradc_binary(g, random_op("test", 2), x, y)
+                        : gradc_unary(g, random_op("test", 1), x);
     case 7: return gradc_where(g, gradc_binary(g, gradc_op_find("lt"), x, y), y, z);
     case 8: return gradc_convert(g, x, (gradc_dtype)below(2));
     case 9: return gradc_reduce(g, gradc_op_find(reductions[below(4)]), x,
@@ -132,8 +133,8 @@ static inline gradc_id random_node(gradc_graph *g, const gradc_id *pool, size_t 
     case 11: return gradc_matmul(g, x, y);
     case 12: return gradc_concat(g, 6, (gradc_id[]){x, y, x, x, y, x}, axis);
     case 13: return random_region(g, x, true);
-    case 14: return gradc_convert(g, gradc_arg(g, gradc_op_find("argmax"), x, axis),
-                                  GRADC_F64);
+    case 14: return gradc_convert(
+        g, gradc_arg(g, gradc_op_find(flag ? "argmax" : "argmin"), x, axis), GRADC_F64);
     case 15: return gradc_const(g, GRADC_F64, (double)(below(9) - 4) / 2);
     default: return random_view(g, x);
     }
