@@ -35,14 +35,14 @@ def diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
     a = traced(a, prepend, append)
     axis = axis_index(axis, a.ndim, "diff")
     parts = [a]
-    for where, more in ((0, prepend), (len(parts), append)):
+    for at_front, more in ((True, prepend), (False, append)):
         if not absent(more):
             more = lift(a.graph, more if isinstance(more, Expr) else np.asarray(more))
             if more.ndim == 0:
                 shape = list(a.shape)
                 shape[axis] = 1
                 more = broadcast_to(more, shape)
-            parts.insert(where if where == 0 else len(parts), more)
+            parts = [more, *parts] if at_front else [*parts, more]
     if len(parts) > 1:
         parts, code = promote(a.graph, parts)
         a = join(a.graph, parts, axis, code)
@@ -52,7 +52,7 @@ def diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
     return a
 
 
-@implements(np.trapezoid if hasattr(np, "trapezoid") else "trapz")
+@implements("trapezoid")
 def trapezoid(y, x=None, dx=1.0, axis=-1):
     y = traced(y, x, dx)
     axis = axis_index(axis, y.ndim, "trapezoid")
@@ -99,7 +99,7 @@ def _spacing(f, axis, h):
     if np.shape(h) != (f.shape[axis],):
         raise error(
             errors.ShapeError,
-            f"gradient: coordinates of shape {np.shape(h)} for axis {axis} of {f.shape}",
+            f"gradient: coordinates of {np.shape(h)} for axis {axis} of {f.shape}",
         )
     d = floating(diff(lift(f.graph, h)))
     return reshape_to(d, [-1 if i == axis else 1 for i in range(f.ndim)])
@@ -133,23 +133,21 @@ def _gradient(f, axis, h, edge_order):
     first = (part(1, 1) - part(0, 1)) / rise[0]
     last = (part(n - 1, 1) - part(n - 2, 1)) / rise[1]
     if edge_order == 2:
-        first = _at_end(f, axis, h, first, (1, 2), 1, uneven)
-        last = _at_end(f, axis, h, last, (n - 3, n - 2), n - 3, uneven)
+        first = _at_end(f, axis, h, first, 1, 0)
+        last = _at_end(f, axis, h, last, n - 3, n - 2)
     parts = [first, *parts, last]
     (*parts, _), code = promote(f.graph, [*parts, first])
     r = join(f.graph, parts, axis, code)
     return convert(r, f.code)
 
 
-def _at_end(f, axis, h, slope, ends, at, uneven):
-    """Slope of the parabola at an end, from the slopes of the two last intervals."""
-    a, b = ends
-    rise = slice_along(f, axis, b, 1) - slice_along(f, axis, a, 1)
-    if not uneven:
+def _at_end(f, axis, h, slope, inner, outer):
+    """Slope of the parabola at an end, from the slopes of its two intervals: that
+    numbered `outer`, whose slope is `slope`, and its neighbour."""
+    rise = slice_along(f, axis, inner + 1, 1) - slice_along(f, axis, inner, 1)
+    if np.ndim(h) == 0:
         return slope + (slope - rise / h) / 2.0
-    inner = slice_along(h, axis, at, 1)
-    # The end interval is the other one than `inner`.
-    outer = slice_along(h, axis, 0 if at == 1 else at + 1, 1)
+    inner, outer = (slice_along(h, axis, i, 1) for i in (inner, outer))
     return slope + (slope - rise / inner) * outer / (outer + inner)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from pygradc import errors
 from pygradc._expr import Expr, graph_of, lift, promote
 from pygradc._graph import state
-from pygradc._joining import arrays_of, join
+from pygradc._joining import join
 from pygradc._lib import DTYPES, OPS, error
 from pygradc._protocol import implements
 from pygradc._shaping import broadcast_to, constant, reshape_to, take_flat
@@ -28,8 +28,7 @@ def linspace(
     device=None,
 ):
     """Weighted means of the two ends, which are met exactly."""
-    start, stop = arrays_of((start, stop))
-    (start, stop), _ = promote(start.graph, (start, stop), OPS["div"])
+    (start, stop), _ = promote(graph_of(start, stop), (start, stop), OPS["div"])
     num = int(num)
     if num < 0:
         raise error(errors.ArgumentError, f"linspace: num = {num} is negative")

@@ -9,8 +9,8 @@ import functools
 import numpy as np
 
 from pygradc import errors
-from pygradc._expr import graph_of, lift, promote
-from pygradc._lib import error
+from pygradc._expr import convert, graph_of, lift, promote
+from pygradc._lib import BOOL, I64, error
 from pygradc._linear import matmul
 from pygradc._moving import diagonal
 from pygradc._protocol import implements
@@ -25,7 +25,10 @@ def einsum(*operands, optimize=False, dtype=None, order="K", casting="safe"):
     else:
         subscripts, arrays = _from_lists(operands)
     graph = graph_of(*arrays)
-    arrays, _ = promote(graph, [lift(graph, a) for a in arrays])
+    arrays, code = promote(graph, [lift(graph, a) for a in arrays])
+    if code == BOOL:  # any of all
+        r = einsum(subscripts, *[convert(a, I64) for a in arrays], optimize=optimize)
+        return convert(r, BOOL)
     if dtype is not None:
         arrays = [a.astype(dtype) for a in arrays]
     terms, result = _parse(subscripts, tuple(a.ndim for a in arrays))
@@ -81,7 +84,7 @@ def _parse(subscripts, ndims):
     if arrow:
         if "..." not in right and spread:
             raise error(
-                errors.ArgumentError, f"einsum: no '...' in the result of {subscripts!r}"
+                errors.ArgumentError, f"einsum: no '...' in the result: {subscripts!r}"
             )
         head, dots, tail = right.partition("...")
         result = (*map(ord, head), *(spread if dots else ()), *map(ord, tail))

@@ -18,41 +18,49 @@ from pygradc._shaping import (
 
 
 def _entries(x, key):
-    """The key as a list without Ellipsis, one entry for each axis of `x` (None adds
-    one); bool arrays as index arrays."""
-    key = list(key) if isinstance(key, tuple) else [key]
-    entries = []
-    for k in key:
-        if isinstance(k, (list, range)):
-            k = np.asarray(k)
-            k = k.astype(np.int64) if k.size == 0 else k
-        if isinstance(k, Expr) and k.code == BOOL:
-            k = value_of(k)
-        if isinstance(k, (bool, np.bool_)) or (
-            isinstance(k, np.ndarray) and k.dtype == bool
-        ):
-            entries.extend(_bool_entries(x, np.asarray(k), len(entries)))
-        else:
-            entries.append(k)
-    used = sum(k is not None and k is not Ellipsis for k in entries)
+    """The key as a list with one entry for each axis of `x`; None adds one. bool arrays
+    become index arrays; an Ellipsis that stands for no axis stays, since to NumPy it
+    keeps index arrays apart."""
+    keys = [_as_index(k) for k in _as_tuple(key)]
+    used = sum(_axes_taken(k) for k in keys)
     if used > x.ndim:
         raise error(
             errors.IndexRangeError, f"{used} indices for an array of shape {x.shape}"
         )
-    rest = [slice(None)] * (x.ndim - used)
-    at = next((i for i, k in enumerate(entries) if k is Ellipsis), len(entries))
-    return entries[:at] + rest + entries[at + 1 :]
+    at = next((i for i, k in enumerate(keys) if k is Ellipsis), len(keys))
+    rest = [slice(None)] * (x.ndim - used) or keys[at : at + 1]
+    entries, axis = [], 0
+    for k in keys[:at] + rest + keys[at + 1 :]:
+        n = _axes_taken(k)
+        if isinstance(k, np.ndarray) and k.dtype == bool:
+            if x.shape[axis : axis + n] != k.shape:
+                raise error(
+                    errors.IndexRangeError,
+                    f"boolean index of shape {k.shape} does not fit shape {x.shape}",
+                )
+            entries.extend(np.nonzero(k))
+        else:
+            entries.append(k)
+        axis += n
+    return entries
 
 
-def _bool_entries(x, mask, axis):
-    if mask.ndim == 0:
+def _as_index(k):
+    """An entry of a key, with lists and bools as arrays."""
+    if isinstance(k, (list, range)):
+        k = np.asarray(k)
+        return k.astype(np.int64) if k.size == 0 else k
+    if isinstance(k, Expr) and k.code == BOOL:
+        k = value_of(k)
+    if isinstance(k, (bool, np.bool_)):
         raise error(errors.UnsupportedError, "indexing a traced value by one bool")
-    if x.shape[axis : axis + mask.ndim] != mask.shape:
-        raise error(
-            errors.IndexRangeError,
-            f"boolean index of shape {mask.shape} does not fit shape {x.shape}",
-        )
-    return np.nonzero(mask)
+    return k
+
+
+def _axes_taken(k):
+    if k is None or k is Ellipsis:
+        return 0
+    return k.ndim if isinstance(k, np.ndarray) and k.dtype == bool else 1
 
 
 def _is_integer(k):
@@ -75,7 +83,7 @@ def _checked(i, n, axis):
 def _slices(x, entries):
     """`x` with the slices among `entries` taken, axes kept."""
     begin, step, size = [], [], []
-    axes = [k for k in entries if k is not None]
+    axes = [k for k in entries if k is not None and k is not Ellipsis]
     for k, n in zip(axes, x.shape, strict=True):
         if isinstance(k, slice):
             lo, hi, by = k.indices(n)
@@ -96,6 +104,7 @@ def _basic(x, entries):
     for k in entries:
         if k is None:
             shape.append(1)
+        if k is None or k is Ellipsis:
             continue
         if isinstance(k, slice):
             fixed.append(k)
@@ -130,64 +139,62 @@ def _flat_index(indices, dims):
 def _advanced(x, entries):
     """Index arrays, among slices and integers, by NumPy's rules."""
     x = _slices(x, entries)
-    kept, joined, axis, place, before = [], [], 0, [], 0
-    for at, k in enumerate(entries):
-        if k is None:
-            before += 1
+    kept, joined, axis = [], [], 0
+    for k in entries:
+        if k is None or k is Ellipsis:
             continue
         if isinstance(k, slice):
             kept.append(axis)
         else:
             joined.append((axis, k if isinstance(k, Expr) else np.asarray(k)))
-            place.append(at)
         axis += 1
     for _, k in joined:
-        kind = k.dtype.kind
-        if kind not in "iu":
+        if k.dtype.kind not in "iu":
             raise error(errors.IndexRangeError, f"arrays of {k.dtype} are no indices")
     dims = [x.shape[a] for a, _ in joined]
-    index = _flat_index([k for _, k in joined], dims)
-    rest = [x.shape[a] for a in kept]
+    index = lift(x.graph, _flat_index([k for _, k in joined], dims))
     front = transpose(x, [a for a, _ in joined] + kept)
-    n = int(np.prod(dims, dtype=np.int64))
-    front = reshape_to(front, [n, *rest])
-    index = lift(x.graph, index)
+    rows = int(np.prod(dims, dtype=np.int64))
+    front = reshape_to(front, [rows, *[x.shape[a] for a in kept]])
     node = lib.gradc_gather(x.graph.h, front.id, convert(index, I64).id)
-    r = expr(x.graph, node, x.code)
+    return _arranged(expr(x.graph, node, x.code), index.ndim, entries)
 
-    # The indexed axes stand where the index arrays stood if those were neighbours,
-    # in front otherwise; None adds axes in between.
+
+def _arranged(r, n_lead, entries):
+    """`r`, whose first `n_lead` axes were indexed, with these where the index arrays
+    stood if those were neighbours, in front otherwise; None adds axes in between."""
+    place = [i for i, k in enumerate(entries) if not _is_passed_over(k)]
     together = place[-1] - place[0] + 1 == len(place)
-    lead = list(index.shape)
-    shape, at = [], 0
-    slots = [("index", None)] if not together else []
+    order, shape, at = [], [], n_lead
+
+    def put(axes):
+        order.extend(axes)
+        shape.extend(r.shape[a] for a in axes)
+
+    if not together:
+        put(range(n_lead))
     for i, k in enumerate(entries):
-        if together and i == place[0]:
-            slots.append(("index", None))
         if k is None:
-            slots.append(("new", None))
-        elif isinstance(k, slice):
-            slots.append(("kept", at))
-            at += 1
-    order = []
-    for kind, which in slots:
-        if kind == "index":
-            order += range(len(lead))
-            shape += lead
-        elif kind == "new":
             shape.append(1)
-        else:
-            order.append(len(lead) + which)
-            shape.append(rest[which])
+        elif isinstance(k, slice):
+            put([at])
+            at += 1
+        elif together and i == place[0]:
+            put(range(n_lead))
     return reshape_to(transpose(r, order), shape)
 
 
 def get_item(x, key):
     """x[key]."""
     entries = _entries(x, key)
-    if all(k is None or isinstance(k, slice) or _is_static(k) for k in entries):
+    if all(_is_passed_over(k) or _is_static(k) for k in entries):
         return _basic(x, entries)
     return _advanced(x, entries)
+
+
+def _is_passed_over(k):
+    """An entry that chooses no single elements."""
+    return k is None or k is Ellipsis or isinstance(k, slice)
 
 
 def _is_static(k):
@@ -198,7 +205,7 @@ def _is_static(k):
 def set_item(x, key, value):
     """`x` with x[key] = value."""
     entries = _entries(x, key)
-    if all(k is None or isinstance(k, slice) or _is_static(k) for k in entries):
+    if all(_is_passed_over(k) or _is_static(k) for k in entries):
         return _set_slices(x, entries, lift(x.graph, value, x.code))
     bare = tuple(value_of(k) if isinstance(k, Expr) else k for k in _as_tuple(key))
     try:
@@ -228,6 +235,7 @@ def _set_slices(x, entries, value):
     for k in entries:
         if k is None:
             shape.append(1)
+        if k is None or k is Ellipsis:
             continue
         n = x.shape[axis]
         if isinstance(k, slice):
@@ -248,7 +256,7 @@ def _set_slices(x, entries, value):
     if tuple(size) == x.shape and all(b == 1 for b in step):
         return value
     hole = np.zeros(x.shape, bool)
-    hole[tuple(k for k in entries if k is not None)] = True
+    hole[tuple(k for k in entries if k is not None and k is not Ellipsis)] = True
     node = lib.gradc_pad(x.graph.h, value.id, begin, step, x.shape)
     return where(hole, expr(x.graph, node, x.code), x)
 
@@ -305,9 +313,7 @@ def _take_recorded(arr, indices, axis, places):
     step = int(np.prod(arr.shape[axis + 1 :], dtype=np.int64))
     at = first + where(indices < 0, indices + n, indices) * step
     flat = ravel(arr)
-    return expr(
-        arr.graph, lib.gradc_gather(arr.graph.h, flat.id, at.id), arr.code
-    )
+    return expr(arr.graph, lib.gradc_gather(arr.graph.h, flat.id, at.id), arr.code)
 
 
 @implements_method(np.add, "at")

@@ -197,7 +197,7 @@ def choose(a, choices, out=None, mode="raise"):
     graph = graph_of(a, choices)
     if isinstance(choices, Expr):
         choices = list(choices)
-    choices, code = promote(graph, arrays_of([*choices, a])[:-1])
+    choices, code = promote(graph, choices)
     n = len(choices)
     a = a if isinstance(a, Expr) else np.asarray(a)
     shape = np.broadcast_shapes(a.shape, *[c.shape for c in choices])

@@ -6,7 +6,7 @@ from pygradc import errors
 from pygradc._elementwise import where
 from pygradc._expr import Expr, convert, expr, graph_of, lift
 from pygradc._joining import join
-from pygradc._lib import error, lib
+from pygradc._lib import I64, error, lib
 from pygradc._protocol import implements, traced
 from pygradc._shaping import broadcast_to, moved, slice_along
 
@@ -115,6 +115,7 @@ def _pad_axis(x, axis, left, right, mode, option):
             part = _statistic(x, axis, end, at_left, mode)
         shape = list(x.shape)
         shape[axis] = width
+        part = np.rint(part) if x.code >= I64 > part.code else part
         parts.append(convert(broadcast_to(part, shape), x.code))
     return join(x.graph, [parts[0], x, parts[1]], axis, x.code)
 

@@ -65,7 +65,10 @@ def _masked(x, where, fill):
 
 
 def _with_initial(combine, r, initial):
-    return r if absent(initial) else combine(r, initial)
+    """`r` joined with the option initial=, which takes its dtype."""
+    if absent(initial):
+        return r
+    return combine(r, convert(traced(initial, r), r.code))
 
 
 def _number(x, dtype, *others):
@@ -96,6 +99,12 @@ def prod(a, axis=None, dtype=None, out=None, keepdims=False, initial=None, where
     return _with_initial(np.multiply, reduce("prod", a, axis, keepdims), initial)
 
 
+def _of_nothing(a, axis, keepdims, value):
+    """`value` in the shape that a reduction of `a`, which is empty, has."""
+    shape = reduce("sum", floating(a), axis, keepdims).shape
+    return np.broadcast_to(convert(traced(value, a), a.code), shape)
+
+
 def _extreme(name, combine, sign):
     def extreme(a, axis=None, out=None, keepdims=False, initial=None, where=True):
         not_given(out=out)
@@ -106,9 +115,8 @@ def _extreme(name, combine, sign):
                     errors.ArgumentError, f"np.{name}: where= needs an initial value"
                 )
             a = _masked(a, where, sign * np.inf if a.code < I64 else initial)
-        if a.size == 0 and not absent(initial):  # an extremum of nothing
-            shape = reduce("sum", floating(a), axis, keepdims).shape
-            return np.broadcast_to(traced(initial, a), shape).astype(a.dtype)
+        if a.size == 0 and not absent(initial):
+            return _of_nothing(a, axis, keepdims, initial)
         return _with_initial(combine, reduce(name, a, axis, keepdims), initial)
 
     return extreme
@@ -175,6 +183,8 @@ def ptp(a, axis=None, out=None, keepdims=False):
 def all_(a, axis=None, out=None, keepdims=False, *, where=True):
     not_given(out=out)
     a = convert(traced(a, where), BOOL)
+    if a.size == 0:
+        return _of_nothing(a, axis, keepdims, np.True_)
     return reduce("min", _masked(a, where, True), axis, keepdims)
 
 
@@ -182,6 +192,8 @@ def all_(a, axis=None, out=None, keepdims=False, *, where=True):
 def any_(a, axis=None, out=None, keepdims=False, *, where=True):
     not_given(out=out)
     a = convert(traced(a, where), BOOL)
+    if a.size == 0:
+        return _of_nothing(a, axis, keepdims, np.False_)
     return reduce("max", _masked(a, where, False), axis, keepdims)
 
 

@@ -109,6 +109,8 @@ _CONTINUOUS = {
     "median_unbiased": (1 / 3, 1 / 3),
     "normal_unbiased": (3 / 8, 3 / 8),
 }
+# Those whose results are elements.
+_ELEMENTS = {"lower", "higher", "nearest", "inverted_cdf", "closest_observation"}
 
 
 @implements(np.quantile)
@@ -123,8 +125,7 @@ def quantile(
     *,
     weights=None,
 ):
-    a = floating(traced(a, q))
-    return _quantile(a, q, axis, method, keepdims, weights, "quantile")
+    return _quantile(traced(a, q), q, axis, method, keepdims, weights, "quantile")
 
 
 @implements(np.percentile)
@@ -139,12 +140,11 @@ def percentile(
     *,
     weights=None,
 ):
-    a = floating(traced(a, q))
-    if not isinstance(q, Expr):
-        # As NumPy, in the dtype of a if q is a Python number.
-        q = np.true_divide(q, a.dtype.type(100) if isinstance(q, (int, float)) else 100)
+    a = traced(a, q)
+    if isinstance(q, (int, float)) and not isinstance(q, np.generic):
+        q = q / 100  # weak
     else:
-        q = q / 100
+        q = np.true_divide(q, 100)
     return _quantile(a, q, axis, method, keepdims, weights, "percentile")
 
 
@@ -194,10 +194,12 @@ def _nan_everywhere(index, value):
 
 
 def _quantile(a, q, axis, method, keepdims, weights, name):
+    if method not in _ELEMENTS:
+        a = floating(a)
     lanes, shape = _lanes(a, axis, keepdims, name)
     bare = np.asarray(value_of(q))
     if not isinstance(q, Expr) and np.ndim(q) == 0 and not isinstance(q, np.generic):
-        bare = bare.astype(a.dtype)
+        bare = bare.astype(floating(a).dtype)
     if bare.size and not (0 <= bare.min() and bare.max() <= 1):
         raise error(errors.ArgumentError, f"{name}: q is out of range")
     index, value = order_of(lanes, 1, f"np.{name}")
@@ -206,21 +208,32 @@ def _quantile(a, q, axis, method, keepdims, weights, name):
     low = np.floor(at)
     part = at - low
     low = low.astype(np.int64)
-    high = np.minimum(low + 1, index.shape[1] - 1)
     start = (np.arange(len(index)) * index.shape[1])[:, None]
-    lower = take_flat(lanes, start + np.take_along_axis(index, low, 1))
+
+    def element(i):
+        return take_flat(lanes, start + np.take_along_axis(index, i, 1))
+
     if isinstance(q, Expr) and method in _CONTINUOUS:
         part = part + _slope(q, bare, method, index.shape[1], at)
-    if isinstance(part, Expr) or part.any():
-        upper = take_flat(lanes, start + np.take_along_axis(index, high, 1))
-        r = lower + (upper - lower) * part
-        if not isinstance(part, Expr):
-            # Where the part is 0 only one element counts; the other may be infinite.
-            r = select(part == 0, lower, r)
+    if not isinstance(part, Expr) and not part.any():
+        r = element(low)
     else:
-        r = lower
-    r = r.astype(np.result_type(a.dtype, bare.dtype))
+        high = np.minimum(low + 1, index.shape[1] - 1)
+        r = _between(element, low, high, part)
+    if method not in _ELEMENTS:
+        r = r.astype(np.result_type(a.dtype, bare.dtype))
     return reshape_to(transpose(r), [*bare.shape, *shape])
+
+
+def _between(element, low, high, part):
+    """Linear between neighbours, from the nearer one as NumPy has it."""
+    lower, upper = element(low), element(high)
+    if isinstance(part, Expr):
+        return lower + (upper - lower) * part
+    near = element(np.where(part < 0.5, low, high))
+    r = near + (upper - lower) * np.where(part < 0.5, part, part - 1)
+    # Where the part is 0 only one element counts; the other may be infinite.
+    return r if part.all() else select(part == 0, lower, r)
 
 
 def _places(a, q, method, weights, index, axis):

@@ -80,6 +80,8 @@ def cov(
         y = _rows(y, False, dtype)
         y = transpose(y) if not rowvar and y.shape[0] != 1 else y
         x = np.concatenate([x, y], axis=0)
+    if x.shape[0] == 0:
+        return np.matmul(x, transpose(x))
     ddof = (0 if bias else 1) if ddof is None else ddof
     weights = _sample_weights(x.shape[1], fweights, aweights)
     center, total = average(x, axis=1, weights=weights, returned=True, keepdims=True)

@@ -14,6 +14,12 @@ def pytest_report_header(config):
     return f"pygradc: ISA path {_lib.isa()}, compiled by {_lib.compiler()}"
 
 
+def pytest_terminal_summary(terminalreporter, config):
+    """The same line at the end of a quiet run, which has no header."""
+    if config.option.verbose < 0:
+        terminalreporter.write_line(pytest_report_header(config))
+
+
 @pytest.fixture(scope="session")
 def isa():
     """Name of the ISA path this process tests."""

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from oracles import ORACLES, evaluate, mp, ulp_error
 from test_ops import (
+    FLOAT64,
     MODES,
     POINTWISE,
+    SLOPED,
     bound,
     each_sloped,
     generator,
@@ -346,6 +348,18 @@ def test_infinite_slope_of_zero_weight_is_zero(f, dtype):
     x = np.array([0.0, 1.0], dtype)
     slope = pg.grad(lambda x: np.sum(0.0 * f(x)))(x)
     assert np.array_equal(slope, [0, 0])
+
+
+def test_logaddexp_is_accurate_where_it_vanishes(dtype):
+    """Within 1 ulp of the value, or of 2^-46 (2^-25) of the larger operand."""
+    u = generator(next(r for r in SLOPED if r.name == "logaddexp")).uniform(0, 1, 200)
+    x, y = np.log(u).astype(dtype), np.log1p(-u).astype(dtype)
+    values = elementwise("logaddexp")(x, y)
+    least = np.ldexp(np.maximum(abs(x), abs(y)), -46 if dtype == FLOAT64 else -25)
+    for a, b, value, floor in zip(x, y, values, least, strict=True):
+        true = evaluate(ORACLES["logaddexp"].real, [a, b])
+        unit = max(abs(value), floor) * np.finfo(dtype).eps
+        assert abs(mp.mpf(float(value)) - true) <= float(unit), (a, b)
 
 
 # ---- kinks of reductions and products ----

@@ -10,23 +10,26 @@
 #include "base/cpu.h"
 #include "kern/kern.h"
 
-#define TABLE(family, isa, dtype) \
+#define TABLE(family, isa, dtype)                                                      \
     extern const gradc_##family##_table gradc_##family##_##isa##_##dtype;
-#define TABLES_OF(isa, dtype) \
-    TABLE(map, isa, dtype)    \
+#define TABLES_OF(isa, dtype)                                                          \
+    TABLE(map, isa, dtype)                                                             \
     TABLE(reduce, isa, dtype) TABLE(move, isa, dtype) TABLE(scan, isa, dtype)
-#define TABLES(isa)     \
-    TABLES_OF(isa, f64) \
-    TABLES_OF(isa, f32) \
-    TABLES_OF(isa, i64) \
+#define TABLES(isa)                                                                    \
+    TABLES_OF(isa, f64)                                                                \
+    TABLES_OF(isa, f32)                                                                \
+    TABLES_OF(isa, i64)                                                                \
     TABLES_OF(isa, b8) TABLE(matmul, isa, f64) TABLE(matmul, isa, f32)
-#define ALL(family, isa)                                                        \
-    {&gradc_##family##_##isa##_f64, &gradc_##family##_##isa##_f32,              \
+#define ALL(family, isa)                                                               \
+    {&gradc_##family##_##isa##_f64, &gradc_##family##_##isa##_f32,                     \
      &gradc_##family##_##isa##_i64, &gradc_##family##_##isa##_b8}
-#define KERNELS(isa)                                                            \
-    {#isa, ALL(map, isa), ALL(reduce, isa),                                     \
-     {&gradc_matmul_##isa##_f64, &gradc_matmul_##isa##_f32, NULL, NULL},        \
-     ALL(move, isa), ALL(scan, isa)}
+#define KERNELS(isa)                                                                   \
+    {#isa,                                                                             \
+     ALL(map, isa),                                                                    \
+     ALL(reduce, isa),                                                                 \
+     {&gradc_matmul_##isa##_f64, &gradc_matmul_##isa##_f32, NULL, NULL},               \
+     ALL(move, isa),                                                                   \
+     ALL(scan, isa)}
 
 TABLES(base)
 #if defined(__x86_64__)

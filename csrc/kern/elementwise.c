@@ -19,35 +19,34 @@ typedef uint64_t vu __attribute__((vector_size(V_BYTES)));
 /* The loop. R and X are the element types of result and first operand, V the vector of
  * the latter, load and store how they are read and written; each has a _part form for
  * the last n < W elements. */
-#define LOOP(name, R, X, V, load, store, expr)                                     \
-    static void k_##name(void *rp, const void *xp, const void *yp, const void *zp, \
-                         size_t n)                                                 \
-    {                                                                              \
-        R *r = rp;                                                                 \
-        const X *px = xp;                                                          \
-        const T *py = yp, *pz = zp;                                                \
-        size_t i = 0;                                                              \
-        for (; i + W <= n; i += W) {                                               \
-            const V x = load(px + i);                                              \
-            const vt y = v_load(py + i), z = v_load(pz + i);                       \
-            (void)x, (void)y, (void)z;                                             \
-            store(r + i, expr);                                                    \
-        }                                                                          \
-        if (i < n) {                                                               \
-            const V x = load##_part(px + i, n - i);                                \
-            const vt y = v_load_part(py + i, n - i);                               \
-            const vt z = v_load_part(pz + i, n - i);                               \
-            (void)x, (void)y, (void)z;                                             \
-            store##_part(r + i, expr, n - i);                                      \
-        }                                                                          \
+#define LOOP(name, R, X, V, load, store, expr)                                         \
+    static void k_##name(void *rp, const void *xp, const void *yp, const void *zp,     \
+                         size_t n)                                                     \
+    {                                                                                  \
+        R *r = rp;                                                                     \
+        const X *px = xp;                                                              \
+        const T *py = yp, *pz = zp;                                                    \
+        size_t i = 0;                                                                  \
+        for (; i + W <= n; i += W) {                                                   \
+            const V x = load(px + i);                                                  \
+            const vt y = v_load(py + i), z = v_load(pz + i);                           \
+            (void)x, (void)y, (void)z;                                                 \
+            store(r + i, expr);                                                        \
+        }                                                                              \
+        if (i < n) {                                                                   \
+            const V x = load##_part(px + i, n - i);                                    \
+            const vt y = v_load_part(py + i, n - i);                                   \
+            const vt z = v_load_part(pz + i, n - i);                                   \
+            (void)x, (void)y, (void)z;                                                 \
+            store##_part(r + i, expr, n - i);                                          \
+        }                                                                              \
     }
 
 #define ANY_KERNEL(name, expr) LOOP(name, T, T, vt, v_load, v_store, expr)
-#define ANY_TEST(name, expr) \
+#define ANY_TEST(name, expr)                                                           \
     LOOP(name, uint8_t, T, vt, v_load, v_store_mask, (vm)(expr))
 /* A bool first operand chooses. */
-#define CHOICE_KERNEL(name, expr) \
-    LOOP(name, T, uint8_t, vm, v_load_mask, v_store, expr)
+#define CHOICE_KERNEL(name, expr) LOOP(name, T, uint8_t, vm, v_load_mask, v_store, expr)
 
 #if IS_FLOAT
 #define FLOAT_KERNEL ANY_KERNEL
@@ -73,8 +72,8 @@ typedef uint64_t vu __attribute__((vector_size(V_BYTES)));
 
 #if IS_FLOAT
 NUMBER_KERNEL(abs, v_abs(x))
-NUMBER_KERNEL(sign, v_select(x == 0, v_set(0), v_select(x == x, v_copysign(v_set(1), x),
-                                                        x)))
+NUMBER_KERNEL(sign,
+              v_select(x == 0, v_set(0), v_select(x == x, v_copysign(v_set(1), x), x)))
 #else
 NUMBER_KERNEL(abs, v_select(x < 0, (vt)-WRAP(x), x))
 NUMBER_KERNEL(sign, v_select(x > 0, v_set(1), v_select(x < 0, v_set(-1), v_set(0))))
@@ -114,7 +113,7 @@ FLOAT_KERNEL(tanh, v_tanh(x))
 FLOAT_KERNEL(trunc, v_trunc(x))
 
 NUMBER_KERNEL(add, (vt)(WRAP(x) + WRAP(y)))
-FLOAT_KERNEL(annihilate, v_select(x == 0, v_set(0), x * y))
+FLOAT_KERNEL(annihilate, v_select(x == 0, v_set(0), x *y))
 FLOAT_KERNEL(arctan2, v_arctan2(x, y))
 FLOAT_KERNEL(copysign, v_copysign(x, y))
 FLOAT_KERNEL(div, x / y)
@@ -139,7 +138,7 @@ FLOAT_TEST(isfinite, x - x == 0)
 FLOAT_TEST(isinf, v_abs(x) == v_set(INFINITY))
 FLOAT_TEST(isnan, x != x)
 ANY_TEST(le, x <= y)
-LOGIC_TEST(logical_and, x & y)
+LOGIC_TEST(logical_and, x &y)
 LOGIC_TEST(logical_not, ~x)
 LOGIC_TEST(logical_or, x | y)
 LOGIC_TEST(logical_xor, x ^ y)
@@ -148,19 +147,19 @@ ANY_TEST(ne, x != y)
 
 /* Conversions: C casts, except that what int64 cannot hold becomes its least value. */
 #if IS_FLOAT
-#define TO_I64(v) ((v) >= (T)-0x1p63 && (v) < (T)0x1p63 ? (int64_t)(v) : INT64_MIN)
+#define TO_I64(v) ((v) >= (T) - 0x1p63 && (v) < (T)0x1p63 ? (int64_t)(v) : INT64_MIN)
 #else
 #define TO_I64(v) (int64_t)(v)
 #endif
-#define CONVERT(name, R, expr)                                                     \
-    static void name(void *rp, const void *xp, const void *yp, const void *zp,     \
-                     size_t n)                                                     \
-    {                                                                              \
-        R *r = rp;                                                                 \
-        const T *x = xp;                                                           \
-        (void)yp, (void)zp;                                                        \
-        for (size_t i = 0; i < n; i++)                                             \
-            r[i] = expr;                                                           \
+#define CONVERT(name, R, expr)                                                         \
+    static void name(void *rp, const void *xp, const void *yp, const void *zp,         \
+                     size_t n)                                                         \
+    {                                                                                  \
+        R *r = rp;                                                                     \
+        const T *x = xp;                                                               \
+        (void)yp, (void)zp;                                                            \
+        for (size_t i = 0; i < n; i++)                                                 \
+            r[i] = expr;                                                               \
     }
 
 CONVERT(to_f64, double, (double)x[i])
@@ -170,7 +169,8 @@ CONVERT(to_bool, uint8_t, x[i] != 0)
 
 extern const gradc_map_table KERNEL_TABLE(map);
 const gradc_map_table KERNEL_TABLE(map) = {
-    .map = {
+    .map =
+        {
 #define UNARY(name, types, ...) [GRADC_OP_##name] = HAVE_##types(k_##name),
 #define BINARY UNARY
 #define TERNARY UNARY
@@ -180,6 +180,6 @@ const gradc_map_table KERNEL_TABLE(map) = {
 #undef BINARY
 #undef TERNARY
 #undef TEST
-    },
+        },
     .convert = {to_f64, to_f32, to_i64, to_bool},
 };

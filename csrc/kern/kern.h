@@ -21,8 +21,8 @@ typedef void gradc_map_fn(void *r, const void *x, const void *y, const void *z,
                           size_t n);
 
 typedef struct gradc_map_table {
-    gradc_map_fn *map[GRADC_OP_COUNT];         /* NULL: not for this operand type */
-    gradc_map_fn *convert[GRADC_DTYPE_COUNT];  /* x as that type; C casts, NaN -> min */
+    gradc_map_fn *map[GRADC_OP_COUNT];        /* NULL: not for this operand type */
+    gradc_map_fn *convert[GRADC_DTYPE_COUNT]; /* x as that type; C casts, NaN -> min */
 } gradc_map_table;
 
 /* A reduction accumulates in `acc` elements of 8 bytes: double for float operands,
@@ -41,7 +41,7 @@ typedef struct gradc_reducer {
 } gradc_reducer;
 
 typedef struct gradc_reduce_table {
-    gradc_reducer of[GRADC_OP_COUNT];          /* sum prod max min; else all NULL */
+    gradc_reducer of[GRADC_OP_COUNT]; /* sum prod max min; else all NULL */
     /* *acc = sum of x[i] y[i], n <= GRADC_BLOCK; floats only */
     void (*dot)(void *acc, const void *x, const void *y, size_t n);
 } gradc_reduce_table;
@@ -57,8 +57,8 @@ typedef struct gradc_matmul_task {
     const void *y;
     ptrdiff_t y_row, y_col;
     void *r;
-    ptrdiff_t r_row;                           /* columns of r are contiguous */
-    void *scratch;                             /* scratch(m, n, k) bytes, 64-aligned */
+    ptrdiff_t r_row; /* columns of r are contiguous */
+    void *scratch;   /* scratch(m, n, k) bytes, 64-aligned */
 } gradc_matmul_task;
 
 typedef struct gradc_matmul_table {

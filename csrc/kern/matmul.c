@@ -31,8 +31,8 @@ typedef struct tile {
     ptrdiff_t y_row;
     T *r;
     ptrdiff_t r_row;
-    size_t tail;        /* columns in the last vector */
-    bool add;           /* to r */
+    size_t tail; /* columns in the last vector */
+    bool add;    /* to r */
 } tile;
 
 typedef void tile_fn(const tile *t);
@@ -90,20 +90,19 @@ INLINE void tile_body(const tile *t, int rows, int vecs, bool part)
         }
 }
 
-#define TILE(rows, vecs)                                              \
-    static void tile_##rows##_##vecs(const tile *t)                   \
-    {                                                                 \
-        tile_body(t, rows, vecs, false);                              \
-    }                                                                 \
-    static void tile_##rows##_##vecs##_part(const tile *t)            \
-    {                                                                 \
-        tile_body(t, rows, vecs, true);                               \
+#define TILE(rows, vecs)                                                               \
+    static void tile_##rows##_##vecs(const tile *t)                                    \
+    {                                                                                  \
+        tile_body(t, rows, vecs, false);                                               \
+    }                                                                                  \
+    static void tile_##rows##_##vecs##_part(const tile *t)                             \
+    {                                                                                  \
+        tile_body(t, rows, vecs, true);                                                \
     }
 #define TILE_PAIR(rows, vecs) {tile_##rows##_##vecs, tile_##rows##_##vecs##_part}
 #if V_HAS_FMA
 #define TILE_ROW(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3)
-#define TILE_ENTRY(rows) \
-    {TILE_PAIR(rows, 1), TILE_PAIR(rows, 2), TILE_PAIR(rows, 3)}
+#define TILE_ENTRY(rows) {TILE_PAIR(rows, 1), TILE_PAIR(rows, 2), TILE_PAIR(rows, 3)}
 #else
 #define TILE_ROW(rows) TILE(rows, 1) TILE(rows, 2)
 #define TILE_ENTRY(rows) {TILE_PAIR(rows, 1), TILE_PAIR(rows, 2)}
@@ -152,8 +151,12 @@ typedef struct block {
 
 INLINE void run_block(const block *b)
 {
-    tile t = {.k = b->k, .x_row = b->x_row, .x_col = b->x_col, .y = b->y,
-              .r_row = b->r_row, .add = b->add};
+    tile t = {.k = b->k,
+              .x_row = b->x_row,
+              .x_col = b->x_col,
+              .y = b->y,
+              .r_row = b->r_row,
+              .add = b->add};
     for (size_t j = 0; j < b->n;) {
         const size_t vecs = panel_vecs(b->n - j);
         const size_t width = min_size(vecs * W, b->n - j);
@@ -189,8 +192,8 @@ static void run_blocks(const gradc_matmul_task *t, bool x_packed, bool y_packed)
                 .k = min_size(depth, t->k - p),
                 .x_row = x_packed ? 1 : t->x_row,
                 .x_col = x_packed ? ROWS : t->x_col,
-                .y = (const T *)t->y + (ptrdiff_t)p * t->y_row +
-                     (ptrdiff_t)j * t->y_col,
+                .y =
+                    (const T *)t->y + (ptrdiff_t)p * t->y_row + (ptrdiff_t)j * t->y_col,
                 .y_row = t->y_row,
                 .r_row = t->r_row,
                 .x_packed = x_packed,
@@ -203,8 +206,8 @@ static void run_blocks(const gradc_matmul_task *t, bool x_packed, bool y_packed)
             }
             for (size_t i = 0; i < t->m; i += HEIGHT) {
                 b.m = min_size(HEIGHT, t->m - i);
-                b.x = (const T *)t->x + (ptrdiff_t)i * t->x_row +
-                      (ptrdiff_t)p * t->x_col;
+                b.x =
+                    (const T *)t->x + (ptrdiff_t)i * t->x_row + (ptrdiff_t)p * t->x_col;
                 b.r = (T *)t->r + (ptrdiff_t)i * t->r_row + j;
                 if (x_packed) {
                     pack_x(x_pack, b.x, t->x_row, t->x_col, b.m, b.k);
@@ -218,12 +221,24 @@ static void run_blocks(const gradc_matmul_task *t, bool x_packed, bool y_packed)
 /* n == 1 is (x, y); m == 1 is its transpose (y^T, x^T). */
 static void run_vector(const gradc_matmul_task *t)
 {
-    vector_task v = {.m = t->m, .k = t->k, .a = t->x, .row = t->x_row, .col = t->x_col,
-                     .v = t->y, .r = t->r, .r_step = t->r_row};
+    vector_task v = {.m = t->m,
+                     .k = t->k,
+                     .a = t->x,
+                     .row = t->x_row,
+                     .col = t->x_col,
+                     .v = t->y,
+                     .r = t->r,
+                     .r_step = t->r_row};
     ptrdiff_t step = t->y_row;
     if (t->n != 1)
-        v = (vector_task){.m = t->n, .k = t->k, .a = t->y, .row = t->y_col,
-                          .col = t->y_row, .v = t->x, .r = t->r, .r_step = 1},
+        v = (vector_task){.m = t->n,
+                          .k = t->k,
+                          .a = t->y,
+                          .row = t->y_col,
+                          .col = t->y_row,
+                          .v = t->x,
+                          .r = t->r,
+                          .r_step = 1},
         step = t->x_col;
     if (step != 1) {
         pack_strided(t->scratch, 1, v.v, step, 0, v.k, 1);

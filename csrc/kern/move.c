@@ -11,7 +11,7 @@
 #include "kern/simd.h"
 #include "kern/transpose.h"
 
-enum { RANK_MAX = 16 };     /* as in ir/graph.h */
+enum { RANK_MAX = 16 }; /* as in ir/graph.h */
 
 static void splat(T *r, T value, size_t n)
 {
@@ -84,7 +84,7 @@ static void load(void *rp, const void *xp, int rank, const int64_t *dim,
     int64_t size = 1;
     for (int a = rank - 1; a >= 0; a--)
         size *= dim[a];
-    for (int a = 0; a < rank; a++) {        /* r's strides only make it one run */
+    for (int a = 0; a < rank; a++) { /* r's strides only make it one run */
         size /= dim[a] ? dim[a] : 1;
         walk_push(&w, dim[a], size, stride[a]);
     }
@@ -220,7 +220,7 @@ static size_t gather(void *rp, const void *xp, const int64_t *index, size_t n,
 INLINE T plus(T x, T y)
 {
 #if IS(i64)
-    return (T)((uint64_t)x + (uint64_t)y);      /* wraps */
+    return (T)((uint64_t)x + (uint64_t)y); /* wraps */
 #else
     return x + y;
 #endif

@@ -22,11 +22,11 @@ typedef vacc acc_fn(vacc a, vacc x);
 #if IS_FLOAT
 #define ARITHMETIC(V, U, a, op, x) ((a)op(x))
 /* Of equals only zeros differ: their bits join so that the sign comes out right. */
-#define EXTREME(V, M, select, a, cmp, x, bits)                          \
-    const V r = select(((x)cmp(a)) | ((x) != (x)), x, a);               \
+#define EXTREME(V, M, select, a, cmp, x, bits)                                         \
+    const V r = select(((x)cmp(a)) | ((x) != (x)), x, a);                              \
     return select((x) == (a), (V)((M)(x)bits(M)(a)), r)
 #else
-#define ARITHMETIC(V, U, a, op, x) ((V)((U)(a)op(U)(x)))    /* wraps */
+#define ARITHMETIC(V, U, a, op, x) ((V)((U)(a)op(U)(x))) /* wraps */
 #define EXTREME(V, M, select, a, cmp, x, bits) return select((x)cmp(a), x, a)
 #endif
 
@@ -90,7 +90,7 @@ INLINE Acc fold(const T *x, const T *y, size_t n, T identity, lane_fn *op, acc_f
               rest ? tail + base : NULL, identity, op);
 
     Acc wide[LANES];
-    size_t live = LANES;                /* lanes above n hold the identity */
+    size_t live = LANES; /* lanes above n hold the identity */
     while (live / 2 >= n && live / 2 >= W_ACC)
         live /= 2;
     for (size_t l = 0; l < live; l += W_ACC) {
@@ -153,26 +153,26 @@ static void store(void *rp, const void *accp, size_t n)
         r[j] = (T)acc[j];
 }
 
-#define REDUCER(name, identity)                                            \
-    static void name##_block(void *acc, const void *x, size_t n)           \
-    {                                                                      \
-        *(Acc *)acc = fold(x, NULL, n, identity, name##_lane, name##_acc); \
-    }                                                                      \
-    static void name##_rows(void *acc, const void *x, size_t n)            \
-    {                                                                      \
-        fold_rows(acc, x, n, name##_acc);                                  \
-    }                                                                      \
-    static void name##_join(void *acc, const void *part, size_t n)         \
-    {                                                                      \
-        fold_parts(acc, part, n, name##_acc);                              \
-    }                                                                      \
-    static void name##_clear(void *acc, size_t n)                          \
-    {                                                                      \
-        for (size_t j = 0; j < n; j++)                                     \
-            ((Acc *)acc)[j] = (Acc)(identity);                             \
+#define REDUCER(name, identity)                                                        \
+    static void name##_block(void *acc, const void *x, size_t n)                       \
+    {                                                                                  \
+        *(Acc *)acc = fold(x, NULL, n, identity, name##_lane, name##_acc);             \
+    }                                                                                  \
+    static void name##_rows(void *acc, const void *x, size_t n)                        \
+    {                                                                                  \
+        fold_rows(acc, x, n, name##_acc);                                              \
+    }                                                                                  \
+    static void name##_join(void *acc, const void *part, size_t n)                     \
+    {                                                                                  \
+        fold_parts(acc, part, n, name##_acc);                                          \
+    }                                                                                  \
+    static void name##_clear(void *acc, size_t n)                                      \
+    {                                                                                  \
+        for (size_t j = 0; j < n; j++)                                                 \
+            ((Acc *)acc)[j] = (Acc)(identity);                                         \
     }
 
-#define ROW(name)                                                              \
+#define ROW(name)                                                                      \
     [GRADC_OP_##name] = {name##_block, name##_rows, name##_join, name##_clear, store}
 
 #if IS_FLOAT
@@ -202,14 +202,15 @@ static void dot(void *acc, const void *x, const void *y, size_t n)
 
 extern const gradc_reduce_table KERNEL_TABLE(reduce);
 const gradc_reduce_table KERNEL_TABLE(reduce) = {
-    .of = {
-        ROW(max),
-        ROW(min),
+    .of =
+        {
+            ROW(max),
+            ROW(min),
 #if !IS(b8)
-        ROW(sum),
-        ROW(prod),
+            ROW(sum),
+            ROW(prod),
 #endif
-    },
+        },
 #if IS_FLOAT
     .dot = dot,
 #endif

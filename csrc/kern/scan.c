@@ -22,7 +22,7 @@ INLINE vacc from_memory(const Acc *p)
 typedef Acc wrap;
 typedef vacc vwrap;
 #else
-typedef uint64_t wrap;      /* integers wrap */
+typedef uint64_t wrap; /* integers wrap */
 typedef uacc vwrap;
 #endif
 
@@ -53,7 +53,7 @@ INLINE void scan_line(T *r, const T *x, const T *y, size_t n, ptrdiff_t step)
     for (size_t i = 1; i < n; i++) {
         r += step, y += step;
         if (x)
-            a *= (wrap)(Acc)*(x += step);
+            a *= (wrap)(Acc) * (x += step);
         a += (wrap)(Acc)*y;
         *r = (T)(Acc)a;
     }

@@ -112,10 +112,7 @@ INLINE void v_store_part(T *p, vt v, size_t n)
 }
 #endif
 
-INLINE vt v_select(vm m, vt x, vt y)
-{
-    return (vt)(((vm)x & m) | ((vm)y & ~m));
-}
+INLINE vt v_select(vm m, vt x, vt y) { return (vt)(((vm)x & m) | ((vm)y & ~m)); }
 
 /* Bytes 0/1 in memory <-> lane masks 0/-1. */
 INLINE vm v_load_mask(const uint8_t *p)
@@ -145,10 +142,7 @@ INLINE void v_store_mask_part(uint8_t *p, vm m, size_t n)
 }
 
 #if IS_FLOAT
-INLINE vt v_abs(vt x)
-{
-    return (vt)((vm)x & ~(vm)v_set((T)-0.0));
-}
+INLINE vt v_abs(vt x) { return (vt)((vm)x & ~(vm)v_set((T)-0.0)); }
 
 /* |x| with the sign of y. */
 INLINE vt v_copysign(vt x, vt y)

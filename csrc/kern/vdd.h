@@ -118,4 +118,19 @@ INLINE vt v_horner(vt x, const T *c, int n)
     return p;
 }
 
+/* The same by its even and odd coefficients: one operation more, half the latency. */
+INLINE vt v_poly(vt x, const T *c, int n)
+{
+    const vt z = x * x;
+    vt p = v_set(c[0]), q = v_set(c[1]);
+#pragma GCC unroll 32
+    for (int i = 2; i < n; i++) {
+        const vt next = v_fma(p, z, v_set(c[i]));
+        p = q;
+        q = next;
+    }
+    return v_fma(p, x, q);
+}
+#define V_POLY(x, c) v_poly(x, c, sizeof c / sizeof *c)
+
 #endif

@@ -47,10 +47,7 @@ INLINE vacc v_acc_table8(const double *table, macc i)
 }
 
 #if IS(f64)
-INLINE vt v_table8(const T *table, vm i)
-{
-    return v_acc_table8(table, i);
-}
+INLINE vt v_table8(const T *table, vm i) { return v_acc_table8(table, i); }
 #elif IS(f32)
 INLINE vt v_table8(const T *table, vm i)
 {

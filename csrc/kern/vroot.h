@@ -30,7 +30,7 @@ enum { FRACTION_BITS = 23, EXPONENT_BIAS = 127, CBRT_SHIFT = 2 };
 
 /* m^(-1/3) on [1, 2], to 2^-12; Remez fit in mpmath. */
 static const T CBRT_START[4] = {-0.049935467723192781, 0.31775077944735541,
-                                 -0.8099513399479511, 1.541883006019467};
+                                -0.8099513399479511, 1.541883006019467};
 
 /* The cube root of normal a > 0. With the exponent e + CBRT_SHIFT = 3 k + j, j = 0, 1,
  * 2, a is m 2^j 8^k' for a multiple 3 k' of the bias off. y approaches (m 2^j)^(-1/3),
@@ -47,9 +47,9 @@ INLINE vt cbrt_normal(vt a)
     const vt one = (vt)(((vm)a & (((M)1 << FRACTION_BITS) - 1)) | (vm)v_set(1));
 
     vt y = v_horner(one, CBRT_START, 4);
-    y *= v_select(j == 0, v_set(1),
-                  v_select(j == 1, v_set((T)0.79370052598409979),
-                           v_set((T)0.62996052494743659)));
+    y *= v_select(
+        j == 0, v_set(1),
+        v_select(j == 1, v_set((T)0.79370052598409979), v_set((T)0.62996052494743659)));
     const vt h = v_fma(m * y, -y * y, v_set(1)); /* y^-3 = m / (1 - h) */
     vt p = v_fma(h, v_set((T)(14 / 81.0)), v_set((T)(2 / 9.0)));
     p = v_fma(p, h, v_set((T)(1 / 3.0)));

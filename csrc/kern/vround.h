@@ -45,10 +45,7 @@ INLINE vt v_ceil(vt x)
     return v_copysign(n + v_select(n < x, v_set(1), v_set(0)), x);
 }
 
-INLINE vt v_trunc(vt x)
-{
-    return v_copysign(v_floor(v_abs(x)), x);
-}
+INLINE vt v_trunc(vt x) { return v_copysign(v_floor(v_abs(x)), x); }
 #endif
 
 typedef struct vquot {
@@ -74,7 +71,7 @@ INLINE vquot divide(vt x, vt y)
 }
 
 static __attribute__((noinline, unused)) void fmod_rare(T *r, const T *x, const T *y,
-                                                         const M *rare)
+                                                        const M *rare)
 {
     for (int i = 0; i < (int)W; i++)
         if (rare[i])
@@ -103,10 +100,7 @@ INLINE vquot fmod_quot(vt x, vt y)
 
 /* v_fmod -- x - trunc(x / y) y, exactly, with the sign of x; as C's fmod for all
  * arguments: NaN if x is infinite or y is 0, x if y is infinite. */
-INLINE vt v_fmod(vt x, vt y)
-{
-    return fmod_quot(x, y).r;
-}
+INLINE vt v_fmod(vt x, vt y) { return fmod_quot(x, y).r; }
 
 /* v_mod -- NumPy's mod: fmod, then y added where signs differ (rounded as NumPy
  * rounds it); a zero has the sign of y. mod(x, ±inf) is x or, for opposite signs, y;

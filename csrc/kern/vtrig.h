@@ -86,10 +86,7 @@ INLINE vt v_sin(vt x)
 
 /* v_cos -- as v_sin. Measured 0.78 ulp (float32: 0.61). 1 at ±0; NaN for ±inf and
  * NaN. */
-INLINE vt v_cos(vt x)
-{
-    return sin_turned(x, 1);
-}
+INLINE vt v_cos(vt x) { return sin_turned(x, 1); }
 
 /* v_tan -- the quotient of sine and cosine, which float64 keeps as pairs; one division.
  * All finite x. Measured 0.94 ulp (float32: 0.63). ±0 stays, ±inf and NaN give NaN. */

@@ -40,7 +40,7 @@ INLINE vacc v_acc_horner(vacc x, const double *c, int n)
     return p;
 }
 
-/* The same by the even and odd coefficients: half the latency. */
+/* The same by its even and odd coefficients: one operation more, half the latency. */
 INLINE vacc v_acc_poly(vacc x, const double *c, int n)
 {
     const vacc z = x * x;
@@ -53,7 +53,7 @@ INLINE vacc v_acc_poly(vacc x, const double *c, int n)
     }
     return v_acc_fma(p, x, q);
 }
-#define V_POLY(x, c) v_acc_poly(x, c, sizeof c / sizeof *c)
+#define V_ACC_POLY(x, c) v_acc_poly(x, c, sizeof c / sizeof *c)
 
 #if IS(f32)
 typedef struct vwide {

@@ -1,4 +1,4 @@
-/* random_graph.h -- graphs of every kind of node, and values for their inputs.
+/* random_graph.h -- nodes of every kind on operands at random.
  *
  * Operands are picked at random, so many calls are refused: a graph must go on after
  * an error as if the call had not been made. */
@@ -11,7 +11,6 @@
 #include "gradc.h"
 
 enum { RANK = 3, LARGEST = 3000 };
-static const size_t element_size[] = {8, 4, 8, 1};
 
 static uint64_t seed = 1;
 
@@ -37,32 +36,6 @@ static inline int64_t elements(const gradc_graph *g, gradc_id x)
     return size;
 }
 
-/* Memory of exactly the size of node x, so that sanitizers see what lies past it. */
-static inline void *room_for(const gradc_graph *g, gradc_id x)
-{
-    const size_t bytes = (size_t)elements(g, x) * element_size[node(g, x).dtype];
-    return malloc(bytes ? bytes : 1);
-}
-
-/* Floats in (-2, 2), now and then 0 or 1; integers are row numbers that fit. */
-static inline void *random_value(const gradc_graph *g, gradc_id x)
-{
-    void *p = room_for(g, x);
-    const gradc_dtype dtype = node(g, x).dtype;
-    for (int64_t i = 0; i < elements(g, x); i++) {
-        const double u = below(9) ? (double)(below(4001) - 2000) / 1000 : below(2);
-        if (dtype == GRADC_F64)
-            ((double *)p)[i] = u;
-        else if (dtype == GRADC_F32)
-            ((float *)p)[i] = (float)u;
-        else if (dtype == GRADC_I64)
-            ((int64_t *)p)[i] = below(4) - 2;
-        else
-            ((uint8_t *)p)[i] = (uint8_t)below(2);
-    }
-    return p;
-}
-
 static inline int random_op(const char *kind, int arity)
 {
     gradc_op_info info;
@@ -83,8 +56,9 @@ static inline gradc_id random_region(gradc_graph *g, gradc_id x, bool pads)
         const int64_t d = n.dim[i];
         step[i] = 1 + below(2);
         size[i] = pads ? below(3) + step[i] * d : below(d / step[i] + 1);
-        begin[i] = pads ? below(size[i] - step[i] * (d - (d > 0)) + 1)
-                        : below(d - (size[i] > 0) * (step[i] * (size[i] - 1)) + (d == 0));
+        begin[i] =
+            pads ? below(size[i] - step[i] * (d - (d > 0)) + 1)
+                 : below(d - (size[i] > 0) * (step[i] * (size[i] - 1)) + (d == 0));
         if (!pads && size[i] > 0 && below(2)) {
             begin[i] += step[i] * (size[i] - 1);
             step[i] = -step[i];
@@ -104,11 +78,16 @@ static inline gradc_id random_view(gradc_graph *g, gradc_id x)
         perm[i] = (i + 1) % n.rank;
     }
     switch (below(5)) {
-    case 0: return gradc_reshape(g, x, 1, (int64_t[]){-1});
-    case 1: return gradc_transpose(g, x, perm);
-    case 2: return n.rank < RANK ? gradc_broadcast(g, x, n.rank + 1, dim) : 0;
-    case 3: return gradc_ident(g, x, GRADC_VARIABLE);
-    default: return random_region(g, x, false);
+    case 0:
+        return gradc_reshape(g, x, 1, (int64_t[]){-1});
+    case 1:
+        return gradc_transpose(g, x, perm);
+    case 2:
+        return n.rank < RANK ? gradc_broadcast(g, x, n.rank + 1, dim) : 0;
+    case 3:
+        return gradc_ident(g, x, GRADC_VARIABLE);
+    default:
+        return random_region(g, x, false);
     }
 }
 
@@ -121,22 +100,40 @@ static inline gradc_id random_node(gradc_graph *g, const gradc_id *pool, size_t 
     const int axis = (int)below(RANK);
     const bool flag = below(2) == 1;
     switch (below(18)) {
-    case 0: case 1: case 2: return gradc_unary(g, random_op("unary", 1), x);
-    case 3: case 4: case 5: return gradc_binary(g, random_op("binary", 2), x, y);
-    case 6: return flag ? gradc_binary(g, random_op("test", 2), x, y)
-                        : gradc_unary(g, random_op("test", 1), x);
-    case 7: return gradc_where(g, gradc_binary(g, gradc_op_find("lt"), x, y), y, z);
-    case 8: return gradc_convert(g, x, (gradc_dtype)below(2));
-    case 9: return gradc_reduce(g, gradc_op_find(reductions[below(4)]), x,
-                                flag ? 1 : -1, &axis, (int)below(2));
-    case 10: return flag ? gradc_cumsum(g, x, axis) : gradc_cumprod(g, x, axis);
-    case 11: return gradc_matmul(g, x, y);
-    case 12: return gradc_concat(g, 6, (gradc_id[]){x, y, x, x, y, x}, axis);
-    case 13: return random_region(g, x, true);
-    case 14: return gradc_convert(
-        g, gradc_arg(g, gradc_op_find(flag ? "argmax" : "argmin"), x, axis), GRADC_F64);
-    case 15: return gradc_const(g, GRADC_F64, (double)(below(9) - 4) / 2);
-    default: return random_view(g, x);
+    case 0:
+    case 1:
+    case 2:
+        return gradc_unary(g, random_op("unary", 1), x);
+    case 3:
+    case 4:
+    case 5:
+        return gradc_binary(g, random_op("binary", 2), x, y);
+    case 6:
+        return flag ? gradc_binary(g, random_op("test", 2), x, y)
+                    : gradc_unary(g, random_op("test", 1), x);
+    case 7:
+        return gradc_where(g, gradc_binary(g, gradc_op_find("lt"), x, y), y, z);
+    case 8:
+        return gradc_convert(g, x, (gradc_dtype)below(2));
+    case 9:
+        return gradc_reduce(g, gradc_op_find(reductions[below(4)]), x, flag ? 1 : -1,
+                            &axis, (int)below(2));
+    case 10:
+        return flag ? gradc_cumsum(g, x, axis) : gradc_cumprod(g, x, axis);
+    case 11:
+        return gradc_matmul(g, x, y);
+    case 12:
+        return gradc_concat(g, 6, (gradc_id[]){x, y, x, x, y, x}, axis);
+    case 13:
+        return random_region(g, x, true);
+    case 14:
+        return gradc_convert(
+            g, gradc_arg(g, gradc_op_find(flag ? "argmax" : "argmin"), x, axis),
+            GRADC_F64);
+    case 15:
+        return gradc_const(g, GRADC_F64, (double)(below(9) - 4) / 2);
+    default:
+        return random_view(g, x);
     }
 }
 

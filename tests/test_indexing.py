@@ -1,0 +1,100 @@
+"""Random keys -- slices, integers, index arrays, masks, None, Ellipsis -- by NumPy's
+rules: the elements read, their gradient, and assignment."""
+
+import numpy as np
+import pytest
+
+import pygradc as pg
+
+SHAPE = (4, 5, 6)
+
+
+def entry(rng, n):
+    return [
+        slice(None),
+        slice(1, None, 2),
+        slice(None, None, -1),
+        slice(2, 0, -1),
+        0,
+        -1,
+        np.array([0, 2, -1]),
+        np.array([[0], [1], [2]]),
+        [1, 1, 0],
+        Ellipsis,
+        None,
+        rng.random(n) > 0.5,
+    ][rng.integers(12)]
+
+
+def random_key(rng):
+    """A key of one to four entries that NumPy accepts."""
+    while True:
+        key, axis = [], 0
+        for _ in range(rng.integers(1, 5)):
+            k = entry(rng, SHAPE[min(axis, 2)])
+            if k is Ellipsis and any(q is Ellipsis for q in key):
+                continue
+            key.append(k)
+            axis += k is not None and k is not Ellipsis
+        try:
+            np.empty(SHAPE)[tuple(key)]
+        except IndexError:
+            continue
+        return tuple(key)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_keys_read_what_numpy_reads(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=SHAPE)
+    for _ in range(20):
+        key = random_key(rng)
+        expected = x[key]
+        got = pg.jit(lambda a, key=key: a[key])(x)
+        assert np.shape(got) == np.shape(expected), key
+        np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_gradient_goes_back_to_the_elements_read(seed):
+    rng = np.random.default_rng(100 + seed)
+    x = rng.normal(size=SHAPE)
+    for _ in range(10):
+        key = random_key(rng)
+        weights = rng.normal(size=x[key].shape)
+        expected = np.zeros(SHAPE)
+        np.add.at(expected, key, weights)
+        got = pg.grad(lambda a, k=key, w=weights: np.sum(a[k] * w))(x)
+        np.testing.assert_allclose(got, expected, rtol=1e-15, err_msg=str(key))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_assignment_replaces_what_numpy_replaces(seed):
+    rng = np.random.default_rng(200 + seed)
+    x, v = rng.normal(size=SHAPE), 1.5
+    for _ in range(5):
+        key = random_key(rng)
+        expected = x.copy()
+        expected[key] = v**2
+
+        def f(a, v, key=key):
+            a[key] = v**2
+            return a
+
+        np.testing.assert_array_equal(pg.jit(f)(x, v), expected)
+        slope = pg.grad(lambda v, f=f: np.sum(f(x + 0 * v, v)))(v)
+        replaced = np.count_nonzero(expected != x)
+        assert slope == pytest.approx(2 * v * replaced, rel=1e-12)
+
+
+@pytest.mark.parametrize("key", [5, -7, (0, 9), [0, 8], (slice(None), [0, -6])])
+def test_keys_out_of_range_are_refused(key):
+    with pytest.raises(IndexError, match="out of range"):
+        pg.grad(lambda a: np.sum(a[key]))(np.zeros(SHAPE))
+
+
+def test_too_many_indices_and_wrong_masks_are_refused():
+    with pytest.raises(IndexError, match="4 indices for an array of shape"):
+        pg.grad(lambda a: np.sum(a[0, 0, 0, 0]))(np.zeros(SHAPE))
+    with pytest.raises(IndexError, match=r"boolean index of shape \(3,\)"):
+        pg.grad(lambda a: np.sum(a[np.ones(3, bool)]))(np.zeros(SHAPE))
