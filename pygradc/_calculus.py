@@ -4,7 +4,6 @@ import numpy as np
 
 from pygradc import errors
 from pygradc._elementwise import floating
-from pygradc._elementwise import where as select
 from pygradc._expr import Expr, convert, expr, graph_of, lift, promote
 from pygradc._joining import join
 from pygradc._lib import BOOL, F64, error, lib
@@ -17,7 +16,7 @@ from pygradc._shaping import (
     slice_along,
     take_flat,
 )
-from pygradc._sorting import searchsorted
+from pygradc._sorting import argsort, searchsorted
 
 
 def _pairs(x, axis):
@@ -158,32 +157,37 @@ def _at_end(f, axis, h, slope, inner, outer):
 def interp(x, xp, fp, left=None, right=None, period=None):
     """Linear between the points; at a point the slope is that of the interval after."""
     graph = graph_of(x, xp, fp, left, right, period)
-    x, xp, fp = (convert(lift(graph, v), F64) for v in (x, xp, fp))
+    x, xp, fp = (_float64(v) for v in (x, xp, fp))
     if xp.ndim != 1 or xp.shape != fp.shape or not xp.size:
         raise error(errors.ShapeError, f"interp: points of {xp.shape} and {fp.shape}")
     if period is not None:
         x, xp, fp = _one_period(x, xp, fp, period)
         left = right = None
     n = xp.size
-    first, last = fp[0], fp[n - 1]
     if n == 1:
-        r = broadcast_to(first, x.shape)
+        r = np.broadcast_to(fp[0], x.shape)
     else:
         at = np.clip(searchsorted(xp, x, "right") - 1, 0, n - 2)
-        rise, run = diff(fp), diff(xp)
-        slope = rise / select(run == 0, 1.0, run)
+        run = np.diff(xp)
+        slope = np.diff(fp) / np.where(run == 0, 1.0, run)
         x0, f0, slope = (_at(v, at) for v in (xp, fp, slope))
         r = f0 + slope * (x - x0)
-    r = select(x < xp[0], first if left is None else left, r)
-    r = select(x > xp[n - 1], last if right is None else right, r)
-    return select(np.isnan(x), x, r)
+    r = np.where(x < xp[0], fp[0] if left is None else left, r)
+    r = np.where(x > xp[n - 1], fp[n - 1] if right is None else right, r)
+    return lift(graph, np.where(np.isnan(x), x, r))
+
+
+def _float64(x):
+    return convert(x, F64) if isinstance(x, Expr) else np.asarray(x, np.float64)
 
 
 def _at(x, index):
+    """x[index], of one axis; the index is traced where there are no values yet."""
     if isinstance(index, Expr):
+        x = lift(index.graph, x)
         node = lib.gradc_gather(x.graph.h, x.id, index.id)
         return expr(x.graph, node, x.code)
-    return take_flat(x, index)
+    return take_flat(x, index) if isinstance(x, Expr) else x[index]
 
 
 def _one_period(x, xp, fp, period):
@@ -192,8 +196,8 @@ def _one_period(x, xp, fp, period):
             raise error(errors.ArgumentError, "interp: period is 0")
         period = abs(period)
     x, xp = x % period, xp % period
-    order = np.argsort(xp)
-    xp, fp = take_flat(xp, order), take_flat(fp, order)
+    order = argsort(xp) if isinstance(xp, Expr) else np.argsort(xp, kind="stable")
+    xp, fp = _at(xp, order), _at(fp, order)
     n = xp.size
     xp = np.concatenate([xp[n - 1 :] - period, xp, xp[:1] + period])
     return x, xp, np.concatenate([fp[n - 1 :], fp, fp[:1]])

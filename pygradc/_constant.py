@@ -131,5 +131,3 @@ def size(a, axis=None):
     if isinstance(axis, tuple):
         return int(np.prod([a.shape[i] for i in axis], dtype=np.int64))
     return a.shape[axis]
-
-

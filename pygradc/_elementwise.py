@@ -264,10 +264,10 @@ def fix(x):
     return np.trunc(x)
 
 
-# Taylor coefficients of sin(t)/t in t^2, enough for |t| < 0.5 up to the third
+# Taylor coefficients of sin(t)/t in t^2, enough for |t| < 0.25 up to the second
 # derivative; beyond, the quotient loses no more than a few digits when differentiated.
 _SINC = [1.0]
-for _k in range(1, 10):
+for _k in range(1, 7):
     _SINC.append(-_SINC[-1] / (2 * _k * (2 * _k + 1)))
 
 
@@ -275,7 +275,7 @@ for _k in range(1, 10):
 def sinc(x):
     """sin(pi x)/(pi x), by its series near 0."""
     t = np.pi * floating(x)
-    small = np.abs(t) < 0.5
+    small = np.abs(t) < 0.25
     q = np.square(where(small, t, 0.0))
     series = _SINC[-1]
     for c in _SINC[-2::-1]:

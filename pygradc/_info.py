@@ -25,7 +25,7 @@ def facts():
         "ISA paths compiled": " ".join(_lib.isa_compiled()),
         "ISA paths usable": " ".join(_lib.isa_usable()),
         "ISA path in use": _lib.isa(),
-        "threads": str(_lib.lib.gradc_threads()),
+        "threads": str(pygradc.num_threads()),
         "compiler": _lib.compiler(),
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         "NumPy": np.__version__,

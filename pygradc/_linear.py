@@ -104,8 +104,7 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     if axis is not None:
         axisa = axisb = axisc = axis
     (a, b), code = promote(graph_of(a, b), (a, b))
-    a = np.moveaxis(a, axisa, -1)
-    b = np.moveaxis(b, axisb, -1)
+    a, b = _axis_last(a, axisa), _axis_last(b, axisb)
     n = a.shape[-1], b.shape[-1]
     if not set(n) <= {2, 3}:
         raise error(errors.ShapeError, f"cross: vectors of {n[0]} and {n[1]} elements")
@@ -115,7 +114,12 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     # (a1, a2, a0) * (b2, b0, b1) - (a2, a0, a1) * (b1, b2, b0)
     a1, b1 = np.roll(a, -1, -1), np.roll(b, -1, -1)
     a2, b2 = np.roll(a, 1, -1), np.roll(b, 1, -1)
-    return np.moveaxis(a1 * b2 - a2 * b1, -1, axisc)
+    r = a1 * b2 - a2 * b1
+    return r if axisc == -1 else np.moveaxis(r, -1, axisc)
+
+
+def _axis_last(x, axis):
+    return x if axis == -1 else np.moveaxis(x, axis, -1)
 
 
 def _in_space(x):

@@ -115,7 +115,8 @@ def _pad_axis(x, axis, left, right, mode, option):
             part = _statistic(x, axis, end, at_left, mode)
         shape = list(x.shape)
         shape[axis] = width
-        part = np.rint(part) if x.code >= I64 > part.code else part
+        if x.code == I64 > part.code:  # as NumPy rounds for integers
+            part = np.floor(part) if mode == "linear_ramp" else np.rint(part)
         parts.append(convert(broadcast_to(part, shape), x.code))
     return join(x.graph, [parts[0], x, parts[1]], axis, x.code)
 
@@ -172,5 +173,3 @@ def _reflect_oddly(x, axis, left, right, symmetric):
 def _mirrored(x, axis, size, edge, begin):
     chunk = slice_along(x, axis, begin, size, -1)
     return 2 * slice_along(x, axis, edge, 1) - chunk
-
-

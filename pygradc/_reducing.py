@@ -114,7 +114,10 @@ def _extreme(name, combine, sign):
                 raise error(
                     errors.ArgumentError, f"np.{name}: where= needs an initial value"
                 )
-            a = _masked(a, where, sign * np.inf if a.code < I64 else initial)
+            fill = sign * np.inf
+            if a.code >= I64:
+                fill = convert(traced(initial, a), a.code)
+            a = _masked(a, where, fill)
         if a.size == 0 and not absent(initial):
             return _of_nothing(a, axis, keepdims, initial)
         return _with_initial(combine, reduce(name, a, axis, keepdims), initial)

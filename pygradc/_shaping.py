@@ -11,9 +11,7 @@ from pygradc._protocol import implements
 def reshape_to(x, shape):
     """`x` in `shape`, one entry of which may be -1, in C order."""
     shape = [int(d) for d in shape]
-    return expr(
-        x.graph, lib.gradc_reshape(x.graph.h, x.id, len(shape), shape), x.code
-    )
+    return expr(x.graph, lib.gradc_reshape(x.graph.h, x.id, len(shape), shape), x.code)
 
 
 def moved(move, x, *args, **kwargs):
@@ -46,9 +44,7 @@ def axis_index(axis, ndim, name):
     """`axis` counted from the front."""
     axis = int(axis)
     if not -ndim <= axis < ndim:
-        raise error(
-            errors.IndexRangeError, f"{name}: axis {axis} of {ndim} dimensions"
-        )
+        raise error(errors.IndexRangeError, f"{name}: axis {axis} of {ndim} dimensions")
     return axis % ndim
 
 

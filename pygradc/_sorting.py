@@ -237,12 +237,16 @@ def _between(element, low, high, part):
 
 
 def _places(a, q, method, weights, index, axis):
-    """For every row and quantile a fractional place in the sorted row: what NumPy
-    makes of the places themselves."""
+    """For every row and quantile a fractional place in the sorted row; but for the
+    continuous methods, what NumPy makes of the places themselves."""
     n = index.shape[1]
     if weights is None:
-        ramp = np.arange(n, dtype=np.float64)
-        at = np.quantile(ramp, q.ravel().astype(float), method=method)
+        q = q.ravel().astype(float)
+        if method in _CONTINUOUS:
+            alpha, beta = _CONTINUOUS[method]
+            at = np.clip(q * (n + 1 - alpha - beta) + (alpha - 1), 0, n - 1)
+        else:
+            at = np.quantile(np.arange(n, dtype=float), q, method=method)
         return np.broadcast_to(at, (len(index), at.size))
     w = np.asarray(value_of(weights))
     if w.shape != a.shape:
@@ -265,5 +269,3 @@ def _slope(q, bare, method, n, at):
     moving = (at > 0) & (at < n - 1)
     zero = ravel(q - bare)
     return select(moving, zero * (n + 1 - alpha - beta), 0.0)
-
-

@@ -19,7 +19,7 @@ from pygradc._reducing import (
     sum_,
     var,
 )
-from pygradc._shaping import broadcast_to, transpose
+from pygradc._shaping import transpose
 
 
 def _axes(axis, ndim):

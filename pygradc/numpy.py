@@ -21,6 +21,7 @@ import sys as _sys
 
 import numpy as _np
 
+from pygradc import errors as _errors
 from pygradc._creating import Concatenator as _Concatenator
 from pygradc._creating import array as _array
 from pygradc._creating import full as _full
@@ -119,7 +120,7 @@ def asarray_chkfinite(a, dtype=None, order=None):
         return _np.asarray_chkfinite(a, dtype, order)
     x = _array(a, dtype)
     if not _np.all(_np.isfinite(x)):
-        raise ValueError("array must not contain infs or NaNs")
+        raise _errors.ArgumentError("asarray_chkfinite: an element is inf or NaN")
     return x
 
 
@@ -189,9 +190,7 @@ def empty(shape, dtype=float, order="C", **options):
     return _full(graph, shape, 0, dtype)
 
 
-def full_like(
-    a, fill_value, dtype=None, order="K", subok=True, shape=None, **options
-):
+def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, **options):
     """As `numpy.full_like`; traced as `full`."""
     graph = _trace_of(a, fill_value)
     if graph is None:

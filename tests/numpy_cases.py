@@ -1,5 +1,5 @@
-"""What tests/test_numpy.py calls: every NumPy function that pygradc differentiates, with
-its options, as rows (name, function of the namespace and arrays, arrays).
+"""What tests/test_numpy.py calls: every NumPy function that pygradc differentiates,
+with its options, as rows (name, function of the namespace and arrays, arrays).
 
 Functions of one array are made from lists; a row's name is the NumPy name it is for.
 Arrays are drawn where the function is smooth.
@@ -52,9 +52,9 @@ def calls(name, options, *args):
 # ---- elementwise ----
 
 for _name in (
-    "abs absolute arcsinh arctan asinh atan conj conjugate cos cosh deg2rad degrees exp "
-    "exp2 expm1 fabs negative positive rad2deg radians real real_if_close sin sinc sinh "
-    "square tanh cbrt copy imag angle"
+    "abs absolute arcsinh arctan asinh atan conj conjugate cos cosh deg2rad degrees "
+    "exp exp2 expm1 fabs negative positive rad2deg radians real real_if_close sin sinc "
+    "sinh square tanh cbrt copy imag angle"
 ).split():
     calls(_name, [""], N(3, 4))
 for _name in "log log10 log2 log1p sqrt reciprocal".split():
@@ -129,7 +129,13 @@ add("choose", lambda np, x: np.choose(np.argmax(x, 0), x), N(3, 4))
 
 # ---- reductions ----
 
-_AXES = ["", "axis=0", "axis=-1, keepdims=True", "axis=(0, 2)", "axis=(0, -1), keepdims=True"]
+_AXES = [
+    "",
+    "axis=0",
+    "axis=-1, keepdims=True",
+    "axis=(0, 2)",
+    "axis=(0, -1), keepdims=True",
+]
 _WHERE = "where=MASK[:, :, None]"
 for _name in "sum prod mean var std nansum nanmean nanvar nanstd".split():
     calls(_name, [*_AXES, _WHERE, f"axis=1, {_WHERE}", "dtype=onp.float64"], N(3, 4, 2))
@@ -262,18 +268,18 @@ calls("delete", ["onp.array([True, False, True]), axis=0", "2"], N(3, 4))
 # ---- joins and splits ----
 
 for _name in ("concatenate", "concat"):
-    source = "lambda np, x, y: np.{0}((x, y, [[1.0, 2]]), axis=0)".format(_name)
+    source = f"lambda np, x, y: np.{_name}((x, y, [[1.0, 2]]), axis=0)"
     add(_name, eval(source), N(3, 2), N(1, 2))
-    source = "lambda np, x, y: np.{0}([x, y], axis=None)".format(_name)
+    source = f"lambda np, x, y: np.{_name}([x, y], axis=None)"
     add(_name, eval(source), N(3, 2), N(2))
-    source = "lambda np, x: np.{0}([x, x * x], -1, dtype=float)".format(_name)
+    source = f"lambda np, x: np.{_name}([x, x * x], -1, dtype=float)"
     add(_name, eval(source), N(3, 2))
 for _axis in (0, 1, -1):
     add("stack", lambda np, x, y, a=_axis: np.stack([x, y, onp.ones(3)], a), N(3), N(3))
 add("stack", lambda np, x: np.stack([x[0], 1.0, x[1]]), N(2))
 for _name in ("hstack", "vstack", "row_stack", "dstack", "column_stack"):
     for shape in ((3,), (3, 2)):
-        source = "lambda np, x, y: np.{0}([x, y, onp.ones({1})])".format(_name, shape)
+        source = f"lambda np, x, y: np.{_name}([x, y, onp.ones({shape})])"
         add(_name, eval(source, {"onp": onp}), N(*shape), N(*shape))
 add("hstack", lambda np, x: np.hstack([x[0], x[1]]), N(2))
 add("append", lambda np, x, y: np.append(x, y), N(3, 2), N(2))
@@ -300,34 +306,68 @@ calls("unstack", ["", "axis=-1"], N(2, 3))
 
 _W = "((1, 2), (3, 0))"
 calls("pad", ["2", _W, f"{_W}, 'constant', constant_values=3"], N(3, 4))
-calls("pad", [f"{_W}, constant_values=((1, 2), (3, 4))", "{0: (1, 2)}, 'edge'"], N(3, 4))
-for _mode in "edge reflect symmetric wrap linear_ramp maximum minimum mean median".split():
+calls(
+    "pad", [f"{_W}, constant_values=((1, 2), (3, 4))", "{0: (1, 2)}, 'edge'"], N(3, 4)
+)
+for (
+    _mode
+) in "edge reflect symmetric wrap linear_ramp maximum minimum mean median".split():
     calls("pad", [f"{_W}, mode={_mode!r}", f"5, mode={_mode!r}"], N(3, 4))
 for _mode in ("reflect", "symmetric"):
     calls("pad", [f"{w}, {_mode!r}, reflect_type='odd'" for w in (_W, "7")], N(3, 4))
 for _mode in ("maximum", "minimum", "mean", "median"):
     calls("pad", [f"{_W}, {_mode!r}, stat_length=((2, 1), (2, 3))"], N(3, 4))
 calls("pad", [f"{_W}, 'linear_ramp', end_values=((1, 2), (3, 4))"], N(3, 4))
-calls("pad", [f"{_W}, constant_values=y", f"{_W}, 'linear_ramp', end_values=y"], N(3, 4), N())
+calls(
+    "pad",
+    [f"{_W}, constant_values=y", f"{_W}, 'linear_ramp', end_values=y"],
+    N(3, 4),
+    N(),
+)
 calls("pad", ["2, 'reflect', reflect_type='odd'", "1, 'symmetric'"], N(1))
 
 # ---- calculus ----
 
 calls("diff", ["", "2", "axis=0", "n=2, axis=0", "0"], N(4, 3))
 calls("diff", ["prepend=0.5, append=y", "axis=1, prepend=y"], N(4, 3), N(4, 1))
-add("diff", lambda np, x, y: np.diff(x, prepend=y, append=2.0, axis=0), N(4, 3), N(1, 3))
-calls("gradient", ["", "axis=1", "axis=(1, 0)", "0.5", "2.0, 0.3", "edge_order=2"], N(4, 5))
+add(
+    "diff", lambda np, x, y: np.diff(x, prepend=y, append=2.0, axis=0), N(4, 3), N(1, 3)
+)
+calls(
+    "gradient",
+    ["", "axis=1", "axis=(1, 0)", "0.5", "2.0, 0.3", "edge_order=2"],
+    N(4, 5),
+)
 calls("gradient", ["[0, 1, 3, 4.5]", "onp.array([0, 1, 3, 4.5]), edge_order=2"], N(4))
-calls("gradient", ["2.0, [0, 1, 2, 4, 7], edge_order=2", "0.3, axis=-1, edge_order=2"], N(4, 5))
+calls(
+    "gradient",
+    ["2.0, [0, 1, 2, 4, 7], edge_order=2", "0.3, axis=-1, edge_order=2"],
+    N(4, 5),
+)
 calls("gradient", ["y", "y, edge_order=2"], N(4), onp.array([0, 1, 2.5, 3]))
 calls("gradient", ["y", "y, edge_order=2"], N(4), onp.array(0.7))
-calls("trapezoid", ["", "dx=0.5", "axis=0", "[0, 1, 3.0]", "[[0.0], [1], [2], [4]], axis=0"], N(4, 3))
+calls(
+    "trapezoid",
+    ["", "dx=0.5", "axis=0", "[0, 1, 3.0]", "[[0.0], [1], [2], [4]], axis=0"],
+    N(4, 3),
+)
 calls("trapezoid", ["y", "y * y"], N(4, 3), N(3))
 _XP = onp.array([0.0, 1, 1.5, 3])
 add("interp", lambda np, x, f: np.interp(x, _XP, f), N(3, 4) * 2, N(4))
-add("interp", lambda np, x, p, f: np.interp(x, p, f, left=5, right=-1), N(6) * 2, _XP, N(4))
+add(
+    "interp",
+    lambda np, x, p, f: np.interp(x, p, f, left=5, right=-1),
+    N(6) * 2,
+    _XP,
+    N(4),
+)
 add("interp", lambda np, x: np.interp(x, _XP, [1.0, 3, 2, 5]), onp.array(1.2))
-add("interp", lambda np, x, f: np.interp(x, [0, 90, 300, 200], f, period=360), N(6) * 300, N(4))
+add(
+    "interp",
+    lambda np, x, f: np.interp(x, [0, 90, 300, 200], f, period=360),
+    N(6) * 300,
+    N(4),
+)
 add("interp", lambda np, f: np.interp([0.5, 1.0, 3.0, 9], _XP, f), N(4))
 for _name, _default in (("convolve", "full"), ("correlate", "valid")):
     for shapes in ((6, 3), (3, 6), (5, 4), (4, 5), (3, 3), (1, 4)):
@@ -345,7 +385,12 @@ _BATCHES = [((4, 2, 3), (3, 2)), ((4, 2, 3), (4, 3, 1)), ((2, 1, 2, 3), (3, 3, 2
 for a, b in _PAIRS + _BATCHES + [((3,), (2, 3, 2)), ((2, 2, 3), (3,))]:
     add("matmul", lambda np, x, y: np.matmul(x, y), N(*a), N(*b))
     add("matmul", lambda np, x, y: x @ y, N(*a), N(*b))
-add("matmul", lambda np, x, y: np.matmul(x, y, axes=[(0, 1), (1, 0), (0, 1)]), N(2, 3), N(4, 3))
+add(
+    "matmul",
+    lambda np, x, y: np.matmul(x, y, axes=[(0, 1), (1, 0), (0, 1)]),
+    N(2, 3),
+    N(4, 3),
+)
 for a, b in _PAIRS + [((), (3,)), ((2, 3), ()), ((2, 3), (4, 3, 2)), ((2, 4, 3), (3,))]:
     add("dot", lambda np, x, y: np.dot(x, y), N(*a), N(*b))
 add("dot", lambda np, x: x.dot([[1.0, 2], [3, 4]]), N(2))
@@ -361,7 +406,13 @@ calls("vecmat", [""], N(4, 3), N(3, 2))
 calls("matvec", ["axes=[(1, 0), (0,), (0,)]"], N(3, 2), N(3, 4))
 calls("tensordot", ["1", "axes=([1], [0])", "(-1, 0)"], N(2, 3), N(3, 4))
 calls("tensordot", ["", "([0, 1], [1, 0])", "0"], N(2, 2, 2), N(2, 2, 2))
-for a, b in [((2, 3), (2, 2)), ((3,), (2, 2)), ((2, 2), (3,)), ((2, 1, 2), (3,)), ((), (2,))]:
+for a, b in [
+    ((2, 3), (2, 2)),
+    ((3,), (2, 2)),
+    ((2, 2), (3,)),
+    ((2, 1, 2), (3,)),
+    ((), (2,)),
+]:
     add("kron", lambda np, x, y: np.kron(x, y), N(*a), N(*b))
 calls("cross", [""], N(3), N(3))
 calls("cross", ["", "axisc=0"], N(2, 3), N(4, 1, 3))
@@ -373,15 +424,17 @@ i->|3; ii|3,3; ii->i|3,3; iij->j|2,2,3; ij->ji|2,3; ij->|2,3; ij->j|2,3; iii->i|
 ba|2,3; ...i->...|2,3; i...->...i|2,3,2; i,i|3|3; i,i->i|3|3; i,j->ij|2|3; i,j->|2|3;
 ij,j|2,3|3; ij,jk|2,3|3,2; ij,jk->ki|2,3|3,2; ij,ij->i|2,3|2,3; ij,ij|2,3|2,3;
 bij,bjk->bik|2,2,3|2,3,2; ...ij,...jk->...ik|2,2,3|3,2; ...ij,jk|2,2,3|3,2;
-ij...,jk...->ik...|2,3,2|3,2,2; ii,i->i|3,3|3; ij,jk,kl->il|2,3|3,2|2,4;
-i,ij,j|2|2,3|3; ij,ik,il->jkl|3,2|3,2|3,2; ij,jj->i|2,3|3,3; ab,cd->dbca|2,3|2,2;
-ij,j->ij|2,1|3; ij,ij->ij|1,3|2,3; a,b,c->cab|2|3|2; i,,j->ij|2||3; ij , jk -> ik|2,3|3,2
+ij...,jk...->ik...|2,3,2|3,2,2; ii,i->i|3,3|3; ij,jk,kl->il|2,3|3,2|2,4; i,ij,j|2|2,3|3;
+ij,ik,il->jkl|3,2|3,2|3,2; ij,jj->i|2,3|3,3; ab,cd->dbca|2,3|2,2; ij,j->ij|2,1|3;
+ij,ij->ij|1,3|2,3; a,b,c->cab|2|3|2; i,,j->ij|2||3; ij , jk -> ik|2,3|3,2
 """
 for _row in _EINSUM.replace("\n", " ").split(";"):
     _text, *_shapes = _row.strip().split("|")
     _arrays = [N(*[int(n) for n in s.split(",") if n]) for s in _shapes]
     add("einsum", lambda np, *a, s=_text: np.einsum(s, *a), *_arrays)
-add("einsum", lambda np, x, y: np.einsum(x, [0, 1], y, [1, 2], [2, 0]), N(2, 3), N(3, 2))
+add(
+    "einsum", lambda np, x, y: np.einsum(x, [0, 1], y, [1, 2], [2, 0]), N(2, 3), N(3, 2)
+)
 add("einsum", lambda np, x, y: np.einsum(x, [0, 1], y, [1, 2]), N(2, 3), N(3, 2))
 add("einsum", lambda np, x: np.einsum(x, [Ellipsis, 0], [Ellipsis]), N(2, 3))
 for _opt in (True, False, "optimal", "greedy", ["einsum_path", (1, 2), (0, 1)]):
@@ -395,11 +448,12 @@ add("einsum", lambda np, x: np.einsum("ij,j->i", x, [1.0, 2, 3], dtype=float), N
 # ---- methods and operators ----
 
 _CALLS = """
-astype(float); clip(-0.5, 0.5); cumsum(1); cumprod(); diagonal(1); flatten(); flatten('F');
-max(0); min(axis=1, keepdims=True); mean((0, 1)); prod(0); ravel(); repeat(2, axis=0);
-reshape(2, 6); reshape((2, -1)); reshape(12, order='F'); squeeze(); std(0, ddof=1); sum();
-sum(axis=1, initial=2.0); swapaxes(0, 1); trace(); transpose(); transpose(1, 0);
-transpose((1, 0)); var(1); dot([1.0, 2, 3, 4]); take([1, 2]); take([0], axis=1); copy(); conj(); conjugate(); round(1); T; mT; real
+astype(float); clip(-0.5, 0.5); cumsum(1); cumprod(); diagonal(1); flatten();
+flatten('F'); max(0); min(axis=1, keepdims=True); mean((0, 1)); prod(0); ravel();
+repeat(2, axis=0); reshape(2, 6); reshape((2, -1)); reshape(12, order='F'); squeeze();
+std(0, ddof=1); sum(); sum(axis=1, initial=2.0); swapaxes(0, 1); trace(); transpose();
+transpose(1, 0); transpose((1, 0)); var(1); dot([1.0, 2, 3, 4]); take([1, 2]);
+take([0], axis=1); copy(); conj(); conjugate(); round(1); T; mT; real
 """
 METHODS = [m.strip() for m in _CALLS.replace("\n", " ").split(";")]
 for _call in METHODS:
@@ -409,7 +463,8 @@ x + y; x - y; x * y; x / y; x % y; x**y; x @ y.T; -x; +x; abs(x); 1 + x; 2 - x; 
 2 / x; 2**x; 7 % x; x + 1; x - 2.5; x * 3; x / 4; x % 2; x**2; x**0.5; x**-1; x // y;
 divmod(x, y); x * (x > y); x[0]; x[-1, 1:]; x[:, ::-2]; x[..., None, 2]; x[[0, 2, 2]];
 x[MASK]; x[:, [1, 1, 0]]; x[[0, 1], [2, 3]]; x[[0, 1], None, 1:]; x[x > y]; x[INDEX, 1];
-x[1:1]; x[None]; x[np.array([1, 0]), :2]; x[(MASK[:, 0], 1)]; list(x); x[np.ix_([0, 2], [1, 3])]
+x[1:1]; x[None]; x[np.array([1, 0]), :2]; x[(MASK[:, 0], 1)]; list(x);
+x[np.ix_([0, 2], [1, 3])]
 """
 for _expression in _EXPRESSIONS.replace("\n", " ").split(";"):
     scope = {"MASK": MASK, "INDEX": INDEX}
@@ -476,24 +531,27 @@ add("array", _filled, N(3))
 CONSTANTS = []
 for _text in """
 all(x, axis=0); all(x > 0); any(x); any(x, axis=1, keepdims=True); argmax(x);
-all(x, where=MASK); any(x > 0, 0, where=MASK); argmax(x, axis=1); argmin(x, keepdims=True);
-argmin(x, axis=0, keepdims=True); argmin(x); argsort(x); argsort(x, axis=0); argsort(x, None);
-argsort(x, stable=True); argpartition(x, 2); argpartition(x, 1, axis=0); argwhere(x > 0);
-allclose(x, y); allclose(x, x + 1e-9); allclose(x, y, 1.0, 1.0); around(x, 1);
-array_equal(x, y); array_equal(x, x); array_equal(x, y, equal_nan=True); array_equal(x, 1);
-array_equiv(x, x[None]); array_equiv(x, y); array_equiv(x, y[0, :2]); ceil(x);
-count_nonzero(x); count_nonzero(x > 0, axis=0); count_nonzero(x > 0, axis=1, keepdims=True);
-zeros_like(x); ones_like(x); full_like(x, 3); shape(np.empty_like(x)); zeros_like(x, dtype=int);
-zeros_like(x, shape=(2, 2)); full_like(x, 2.5, dtype=bool); ones_like(x, shape=3);
-full_like(x, [1.0, 2, 3, 4]); equal(x, y); not_equal(x, y); greater(x, y); less(x, 0);
-greater_equal(x, y); less_equal(x, y); fix(x); floor(x); floor_divide(x, y); flatnonzero(x > 0);
-isclose(x, y); isclose(x, y, rtol=1.0, atol=0.5); isclose(x, y, equal_nan=True);
-iscomplex(x); iscomplexobj(x); isreal(x); isfinite(x); isinf(x / 0.0); isnan(x * onp.nan);
+all(x, where=MASK); any(x > 0, 0, where=MASK); argmax(x, axis=1);
+argmin(x, keepdims=True); argmin(x, axis=0, keepdims=True); argmin(x); argsort(x);
+argsort(x, axis=0); argsort(x, None); argsort(x, stable=True); argpartition(x, 2);
+argpartition(x, 1, axis=0); argwhere(x > 0); allclose(x, y); allclose(x, x + 1e-9);
+allclose(x, y, 1.0, 1.0); around(x, 1); array_equal(x, y); array_equal(x, x);
+array_equal(x, y, equal_nan=True); array_equal(x, 1); array_equiv(x, x[None]);
+array_equiv(x, y); array_equiv(x, y[0, :2]); ceil(x); count_nonzero(x);
+count_nonzero(x > 0, axis=0); count_nonzero(x > 0, axis=1, keepdims=True);
+zeros_like(x); ones_like(x); full_like(x, 3); empty_like(x).shape;
+zeros_like(x, dtype=int); zeros_like(x, shape=(2, 2)); full_like(x, 2.5, dtype=bool);
+ones_like(x, shape=3); full_like(x, [1.0, 2, 3, 4]); equal(x, y); not_equal(x, y);
+greater(x, y); less(x, 0); greater_equal(x, y); less_equal(x, y); fix(x); floor(x);
+floor_divide(x, y); flatnonzero(x > 0); isclose(x, y);
+isclose(x, y, rtol=1.0, atol=0.5); isclose(x, y, equal_nan=True); iscomplex(x);
+iscomplexobj(x); isreal(x); isfinite(x); isinf(x / 0.0); isnan(x * onp.nan);
 isneginf(x / 0.0); isposinf(x / 0.0); isscalar(x); isscalar(x[0, 0] * 0 + x); ndim(x);
-logical_and(x > 0, y > 0); logical_or(x > 0, y > 0); logical_xor(x > 0, y); logical_not(x);
-nonzero(x > 0); result_type(x); result_type(x, onp.float32); result_type(x, 1); rint(x);
-round(x); round(x, 2); round(x * 100, -1); searchsorted(x[0] * 0 + [1, 2, 3, 4], y);
-searchsorted([1.0, 2, 3], x, side='right'); shape(x); sign(x); size(x); size(x, 1);
+logical_and(x > 0, y > 0); logical_or(x > 0, y > 0); logical_xor(x > 0, y);
+logical_not(x); nonzero(x > 0); result_type(x); result_type(x, onp.float32);
+result_type(x, 1); rint(x); round(x); round(x, 2); round(x * 100, -1);
+searchsorted(x[0] * 0 + [1, 2, 3, 4], y); searchsorted([1.0, 2, 3], x, side='right');
+shape(x); sign(x); size(x); size(x, 1);
 searchsorted(x[0], y[0], sorter=np.argsort(x[0])); trunc(x); ndim(x[0, 0]); shape(x[0]);
 """.replace("\n", " ").split(";")[:-1]:
     _text = _text.strip()

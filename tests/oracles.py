@@ -100,6 +100,10 @@ def array_annihilate(x, y):
     return np.where(x == 0, x.dtype.type(0), x * y)
 
 
+def array_annihilate_both(x, y):
+    return np.where((x == 0) | (y == 0), x.dtype.type(0), x * y)
+
+
 def each(function):
     """`function` of math on arrays."""
     return np.vectorize(function, otypes=[np.float64])
@@ -295,6 +299,7 @@ ORACLES = {
     "trunc": Elementwise(lambda x: mp.sign(x) * mp.floor(abs(x)), np.trunc, 0.5, 0),
     "add": Elementwise(operator.add, np.add, 0.5),
     "annihilate": Elementwise(operator.mul, array_annihilate, 0.5),
+    "annihilate_both": Elementwise(operator.mul, array_annihilate_both, 0.5),
     "arctan2": Elementwise(mp.atan2, np.arctan2),
     "copysign": Elementwise(real_copysign, np.copysign, 0.5),
     "div": Elementwise(operator.truediv, np.divide, 0.5),

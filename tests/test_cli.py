@@ -1,11 +1,13 @@
 """The command line, as its users meet it: what is printed, and the exit code."""
 
+import doctest
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -291,6 +293,13 @@ def test_output_that_cannot_show_a_dot_still_works():
     out, err = start("train", "--no-plot", "--epochs", "3", env=env).communicate()
     assert "max(0, w?x + b)" in out
     assert "Traceback" not in err
+
+
+def test_readme_example_runs():
+    readme = Path(__file__).parent.parent / "README.md"
+    failed, tried = doctest.testfile(str(readme), module_relative=False)
+    assert tried >= 4
+    assert failed == 0
 
 
 def test_version_is_printed():

@@ -42,6 +42,14 @@ static partial_fn *const partials[GRADC_OP_COUNT][3] = {
 #undef TERNARY
 };
 
+/* The products that the operands of a BILINEAR row meet d by; 0 in other rows. */
+static const gradc_op products[GRADC_OP_COUNT][2] = {
+#define BILINEAR(name, types, c, tex, lo, hi, by_x, by_y)                              \
+    [GRADC_OP_##name] = {GRADC_OP_##by_x, GRADC_OP_##by_y},
+#include "ops.def"
+#undef BILINEAR
+};
+
 gradc_id gradc_partial(gradc_graph *g, gradc_id r, uint32_t k)
 {
     const gradc_node *n = gradc_node_get(g, r);
@@ -68,7 +76,7 @@ static gradc_id chain(gradc_graph *g, gradc_id d, gradc_id p)
         if (v == -1)
             return NEG(d);
         if (isfinite(v))
-            return MUL(d, p);
+            return v == 0 ? NONE : MUL(d, p);
     }
     if (gradc_word_is_const(g, d, &v) && v == 1) {
         gradc_shape both;
@@ -76,6 +84,15 @@ static gradc_id chain(gradc_graph *g, gradc_id d, gradc_id p)
                                                                    : 0;
     }
     return ANNIHILATE(d, p);
+}
+
+/* What cotangent or tangent d of elementwise r becomes by its operand k. */
+static gradc_id flow(gradc_graph *g, gradc_id r, uint32_t k, gradc_id d)
+{
+    const gradc_node *n = gradc_node_get(g, r);
+    if (d == 0 || k >= 2 || products[n->op][k] == 0)
+        return chain(g, d, gradc_partial(g, r, k));
+    return gradc_binary(g, products[n->op][k], d, gradc_node_in(n)[!k]);
 }
 
 gradc_id gradc_rule_vjp(gradc_graph *g, gradc_id r, uint32_t k, gradc_id dr)
@@ -88,7 +105,7 @@ gradc_id gradc_rule_vjp(gradc_graph *g, gradc_id r, uint32_t k, gradc_id dr)
         return gradc_linear_transposes[n->op](g, r, k, dr);
     if (gradc_general_vjps[n->op] != NULL)
         return gradc_general_vjps[n->op](g, r, k, dr);
-    return SUM_TO(chain(g, dr, gradc_partial(g, r, k)), SHAPE(x));
+    return SUM_TO(flow(g, r, k, dr), SHAPE(x));
 }
 
 /* The op itself on the tangents: all at once if it is linear in them together, one
@@ -132,7 +149,7 @@ gradc_id gradc_rule_jvp(gradc_graph *g, gradc_id r, const gradc_id *tx)
         return gradc_general_jvps[n->op](g, r, tx);
     gradc_id sum = 0;
     for (uint32_t k = 0; k < n->n_in; k++) {
-        const gradc_id t = tx[k] != 0 ? chain(g, tx[k], gradc_partial(g, r, k)) : 0;
+        const gradc_id t = flow(g, r, k, tx[k]);
         sum = sum != 0 && t != 0 ? ADD(sum, t) : sum | t;
     }
     return BROADCAST(sum, SHAPE(r));

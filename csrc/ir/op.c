@@ -19,6 +19,8 @@
     ROW(name, UNARY, 1, types, LOOP, c, tex, lo, hi)
 #define BINARY(name, types, c, tex, lo, hi, dx, dy)                                    \
     ROW(name, BINARY, 2, types, LOOP, c, tex, lo, hi)
+#define BILINEAR(name, types, c, tex, lo, hi, by_x, by_y)                              \
+    ROW(name, BINARY, 2, types, LOOP, c, tex, lo, hi)
 #define TERNARY(name, types, c, tex, dx, dy, dz)                                       \
     ROW(name, TERNARY, 3, types, LOOP, c, tex, 0, 0)
 #define TEST(name, arity, types, c, tex)                                               \

@@ -14,6 +14,7 @@ typedef enum gradc_op {
 #define LEAF(name, ...) GRADC_OP_##name,
 #define UNARY LEAF
 #define BINARY LEAF
+#define BILINEAR LEAF
 #define TERNARY LEAF
 #define TEST LEAF
 #define LINEAR LEAF
@@ -22,6 +23,7 @@ typedef enum gradc_op {
 #undef LEAF
 #undef UNARY
 #undef BINARY
+#undef BILINEAR
 #undef TERNARY
 #undef TEST
 #undef LINEAR

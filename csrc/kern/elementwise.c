@@ -113,7 +113,8 @@ FLOAT_KERNEL(tanh, v_tanh(x))
 FLOAT_KERNEL(trunc, v_trunc(x))
 
 NUMBER_KERNEL(add, (vt)(WRAP(x) + WRAP(y)))
-FLOAT_KERNEL(annihilate, v_select(x == 0, v_set(0), x *y))
+FLOAT_KERNEL(annihilate, v_select(x == 0, v_set(0), (x * y)))
+FLOAT_KERNEL(annihilate_both, v_select((x == 0) | (y == 0), v_set(0), (x * y)))
 FLOAT_KERNEL(arctan2, v_arctan2(x, y))
 FLOAT_KERNEL(copysign, v_copysign(x, y))
 FLOAT_KERNEL(div, x / y)
@@ -173,11 +174,13 @@ const gradc_map_table KERNEL_TABLE(map) = {
         {
 #define UNARY(name, types, ...) [GRADC_OP_##name] = HAVE_##types(k_##name),
 #define BINARY UNARY
+#define BILINEAR UNARY
 #define TERNARY UNARY
 #define TEST(name, arity, types, ...) [GRADC_OP_##name] = HAVE_##types(k_##name),
 #include "ops.def"
 #undef UNARY
 #undef BINARY
+#undef BILINEAR
 #undef TERNARY
 #undef TEST
         },
