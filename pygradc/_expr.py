@@ -24,6 +24,8 @@ from pygradc._lib import (
 _TAKES = [frozenset(DTYPES.index(d) for d in row.dtypes) for row in ops()]
 _IS_TEST = [row.kind == "test" for row in ops()]
 _POW = OPS["pow"]
+# what NumPy means by sums and products of bools
+_OF_BOOLS = {OPS["add"]: OPS["logical_or"], OPS["mul"]: OPS["logical_and"]}
 
 _SHAPE_MANY = 64  # elements shown by repr at most
 
@@ -96,7 +98,7 @@ class Expr:
 
     @property
     def flat(self):
-        return iter(self.ravel())
+        return self.ravel()
 
     def __len__(self):
         if not self.shape:
@@ -337,14 +339,22 @@ def unary(op, x):
 def binary(op, x, y):
     """Elementwise op number `op` of `x` and `y`, one of which is an Expr."""
     if type(x) is Expr and type(y) is Expr and x.code == y.code and x.graph is y.graph:
-        graph, code = x.graph, _fitting(op, x.code)
-        if code != x.code:
+        graph, code = x.graph, x.code
+        if code not in _TAKES[op] and not (code == BOOL and op in _OF_BOOLS):
+            code = _fitting(op, code)
             x, y = convert(x, code), convert(y, code)
     else:
         graph = x.graph if type(x) is Expr else graph_of(x, y)
+        if op == _POW and type(y) is int and y >= 0 and _is_integer(x):
+            return _integer_power(x, y)
         if op == _POW and _is_weak(y) and y == int(y) and abs(y) <= 64:
             y = _structural(graph, x, int(y))
-        (x, y), code = promote(graph, (x, y), op)
+        (x, y), code = promote(graph, (x, y), None)
+        fitting = _fitting(op, code)
+        if fitting != code and not (code == BOOL and op in _OF_BOOLS):
+            x, y, code = convert(x, fitting), convert(y, fitting), fitting
+    if code == BOOL and op in _OF_BOOLS:
+        op = _OF_BOOLS[op]
     result = BOOL if _IS_TEST[op] else code
     return expr(graph, lib.gradc_binary(graph.h, op, x.id, y.id), result)
 
@@ -353,6 +363,20 @@ def _structural(graph, x, number):
     """`number` as a constant beside x: rules look at integer exponents."""
     code = x.code if x.code <= 1 else F64
     return Expr(graph, lib.gradc_const(graph.h, code, number), code)
+
+
+def _integer_power(x, n):
+    """x**n of an integer Expr, by squaring."""
+    power, result = x, None
+    while n:
+        if n & 1:
+            result = power if result is None else binary(OPS["mul"], result, power)
+        power, n = unary(OPS["square"], power), n >> 1
+    return lift(x.graph, np.ones(x.shape, np.int64)) if result is None else result
+
+
+def _is_integer(x):
+    return type(x) is Expr and x.code == I64
 
 
 # ---- operators ----
@@ -411,7 +435,7 @@ Expr.__round__ = lambda self, digits=0: np.round(self, digits)
 # ---- methods that are NumPy functions of the same name ----
 
 _METHODS = (
-    "all any argmax argmin argsort clip compress cumprod cumsum diagonal dot "
+    "all any argmax argmin argsort clip cumprod cumsum diagonal dot "
     "max mean min nonzero prod ptp ravel repeat round searchsorted squeeze std "
     "sum swapaxes take trace var argpartition"
 ).split()
@@ -464,6 +488,11 @@ def _conjugate(self):
     return self
 
 
+def _compress(self, condition, axis=None, out=None):
+    """As `numpy.ndarray.compress`."""
+    return np.compress(condition, self, axis, out)
+
+
 def _fill(self, value):
     """As `numpy.ndarray.fill`."""
     self[...] = value
@@ -471,4 +500,5 @@ def _fill(self, value):
 
 Expr.astype, Expr.reshape, Expr.transpose = _astype, _reshape, _transpose
 Expr.copy, Expr.flatten, Expr.fill = _copy, _flatten, _fill
+Expr.compress = _compress
 Expr.conj = Expr.conjugate = _conjugate

@@ -155,8 +155,8 @@ def default_rate(X):
 
     Notes
     -----
-    The Hessian is (2/N) Σ x̂ x̂ᵀ over some of the rows, so at most that over all. Beyond
-    500 columns its eigenvalue is bounded by the trace.
+    The Hessian is (2/N) Σ x̂ x̂ᵀ over some of the rows, so at most that over all.
+    Beyond 500 columns its eigenvalue is bounded by the trace.
     """
     covariance = np.sum(X**2) / len(X)
     if X.shape[1] <= 500:
