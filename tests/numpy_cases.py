@@ -453,7 +453,8 @@ flatten('F'); max(0); min(axis=1, keepdims=True); mean((0, 1)); prod(0); ravel()
 repeat(2, axis=0); reshape(2, 6); reshape((2, -1)); reshape(12, order='F'); squeeze();
 std(0, ddof=1); sum(); sum(axis=1, initial=2.0); swapaxes(0, 1); trace(); transpose();
 transpose(1, 0); transpose((1, 0)); var(1); dot([1.0, 2, 3, 4]); take([1, 2]);
-take([0], axis=1); copy(); conj(); conjugate(); round(1); T; mT; real
+take([0], axis=1); copy(); conj(); conjugate(); round(1); T; mT; real; flat[3];
+compress([True, False, True], axis=0)
 """
 METHODS = [m.strip() for m in _CALLS.replace("\n", " ").split(";")]
 for _call in METHODS:

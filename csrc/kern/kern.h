@@ -47,9 +47,9 @@ typedef struct gradc_reduce_table {
 } gradc_reduce_table;
 
 /* r = x y: (m, k) times (k, n); every element of r is one sum over k whose order is
- * fixed by k and by the form of r -- a matrix, or one row or column of it -- so a product
- * may be cut into tiles of r, as long as matrices are cut into matrices and vectors
- * into vectors of more than 8 elements. */
+ * fixed by k and by the form of r -- a matrix, or one row or column of it. So a product
+ * may be cut into tiles of r: matrices into matrices, vectors into vectors of more
+ * than 8 elements. */
 typedef struct gradc_matmul_task {
     size_t m, n, k;
     const void *x;
