@@ -24,29 +24,29 @@ extern "C" {
 /* cffi: begin */
 typedef enum gradc_status {
     GRADC_OK,
-    GRADC_ENOMEM,   /* an allocation failed */
-    GRADC_ESHAPE,   /* shapes or axes do not fit */
-    GRADC_ETYPE,    /* an element type the operation does not take */
-    GRADC_EINDEX,   /* an index out of range */
-    GRADC_EVALUE,   /* any other argument that is wrong */
-    GRADC_EGRAPH    /* an id that is no node of this graph, or an unbound input */
+    GRADC_ENOMEM, /* an allocation failed */
+    GRADC_ESHAPE, /* shapes or axes do not fit */
+    GRADC_ETYPE,  /* an element type the operation does not take */
+    GRADC_EINDEX, /* an index out of range */
+    GRADC_EVALUE, /* any other argument that is wrong */
+    GRADC_EGRAPH  /* an id that is no node of this graph, or an unbound input */
 } gradc_status;
 
 typedef enum gradc_dtype {
     GRADC_F64,
     GRADC_F32,
     GRADC_I64,
-    GRADC_BOOL,     /* one byte, 0 or 1 */
+    GRADC_BOOL, /* one byte, 0 or 1 */
     GRADC_DTYPE_COUNT
 } gradc_dtype;
 
 /* What an input is, as a set of bits; a node has the bits of all it depends on. Bits 8
  * to 64 have no meaning here: a caller may use them to tell its inputs apart. */
 typedef enum gradc_role {
-    GRADC_DATA = 0,             /* a constant that arrives at run time */
-    GRADC_VARIABLE = 1,         /* an argument of a function: shares ties with others */
-    GRADC_DIFFERENTIATED = 2,   /* an argument that is differentiated */
-    GRADC_DEFERRED = 4          /* has no value before the program runs */
+    GRADC_DATA = 0,           /* a constant that arrives at run time */
+    GRADC_VARIABLE = 1,       /* an argument of a function: shares ties with others */
+    GRADC_DIFFERENTIATED = 2, /* an argument that is differentiated */
+    GRADC_DEFERRED = 4        /* has no value before the program runs */
 } gradc_role;
 
 typedef struct gradc_graph gradc_graph;
@@ -101,8 +101,8 @@ typedef struct gradc_node_info {
     const gradc_id *in;
     size_t n_attr;
     const int64_t *attr;
-    double value;        /* of a floating constant */
-    int role;            /* gradc_role bits of all it depends on */
+    double value; /* of a floating constant */
+    int role;     /* gradc_role bits of all it depends on */
 } gradc_node_info;
 /* Facts about node `x`; pointers stay valid until the graph is changed or freed. */
 GRADC_API gradc_status gradc_node_describe(const gradc_graph *g, gradc_id x,

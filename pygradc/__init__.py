@@ -63,7 +63,7 @@ __all__ = [
 def __getattr__(name):
     """Functions of the elementwise ops, made when first asked for."""
     if name in OPS:
-        from pygradc._elementwise import elementwise
+        from pygradc._numpy.elementwise import elementwise
 
         if ops()[OPS[name]].c is not None:
             made = globals()[name] = elementwise(name)

@@ -171,24 +171,24 @@ class Expr:
     # ---- NumPy's protocols ----
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-        from pygradc._protocol import apply_ufunc
+        from pygradc._numpy.protocol import apply_ufunc
 
         return apply_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func, types, args, kwargs):
-        from pygradc._protocol import apply_function
+        from pygradc._numpy.protocol import apply_function
 
         return apply_function(func, args, kwargs)
 
     def __getitem__(self, key):
-        from pygradc._indexing import get_item
+        from pygradc._numpy.indexing import get_item
 
         return get_item(self, key)
 
     def __setitem__(self, key, value):
         """Makes this handle stand for the array with the items replaced. Other handles,
         and arrays this one was a view of, keep their value."""
-        from pygradc._indexing import set_item
+        from pygradc._numpy.indexing import set_item
 
         new = set_item(self, key, value)
         self.id, self.code, self._shape = new.id, new.code, None

@@ -22,13 +22,13 @@ import sys as _sys
 import numpy as _np
 
 from pygradc import errors as _errors
-from pygradc._creating import Concatenator as _Concatenator
-from pygradc._creating import array as _array
-from pygradc._creating import full as _full
-from pygradc._creating import linspace as _linspace
-from pygradc._creating import trace_of as _trace_of
 from pygradc._expr import Expr as _Expr
 from pygradc._expr import graph_of as _graph_of
+from pygradc._numpy.creating import Concatenator as _Concatenator
+from pygradc._numpy.creating import array as _array
+from pygradc._numpy.creating import full as _full
+from pygradc._numpy.creating import linspace as _linspace
+from pygradc._numpy.creating import trace_of as _trace_of
 
 
 def __getattr__(name):

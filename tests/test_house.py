@@ -13,7 +13,9 @@ ROOT = Path(__file__).parent.parent
 CSRC = ROOT / "csrc"
 C_FILES = sorted(p for p in CSRC.glob("**/*") if p.suffix in (".c", ".h", ".def"))
 PY_FILES = sorted(
-    p for folder in ("pygradc", "tests", "bench") for p in (ROOT / folder).glob("*.py")
+    p
+    for folder in ("pygradc", "tests", "bench")
+    for p in (ROOT / folder).glob("**/*.py")
 )
 C_TESTS = sorted((ROOT / "tests" / "c").glob("*.[ch]"))
 
@@ -98,7 +100,7 @@ def test_no_drawer_for_odds_and_ends():
 
 
 def test_only_lib_touches_cffi():
-    for path in (ROOT / "pygradc").glob("*.py"):
+    for path in (ROOT / "pygradc").glob("**/*.py"):
         text = path.read_text()
         if path.name not in ("_lib.py", "_cffi_build.py"):
             assert "_core" not in text and "import cffi" not in text, path.name

@@ -25,10 +25,10 @@ from oracles import (
 )
 
 import pygradc as pg
-from pygradc._elementwise import elementwise
 from pygradc._expr import lift
 from pygradc._graph import Graph
 from pygradc._lib import lib, printed
+from pygradc._numpy.elementwise import elementwise
 
 ROWS = pg.ops()
 POINTWISE = [r for r in ROWS if r.kind in ("unary", "binary", "ternary", "test")]

@@ -23,7 +23,7 @@ from test_ops import (
 )
 
 import pygradc as pg
-from pygradc._elementwise import elementwise
+from pygradc._numpy.elementwise import elementwise
 
 LANES = 67
 ORDINARY = (1.5, -2.0, 3.0, 0.5, 1.0, -1.0)

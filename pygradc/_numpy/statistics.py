@@ -3,11 +3,11 @@
 import numpy as np
 
 from pygradc import errors
-from pygradc._elementwise import where as select
 from pygradc._expr import Expr
 from pygradc._lib import DTYPES, F64, I64, error
-from pygradc._protocol import absent, implements, not_given, traced
-from pygradc._reducing import (
+from pygradc._numpy.elementwise import where as select
+from pygradc._numpy.protocol import absent, implements, not_given, traced
+from pygradc._numpy.reducing import (
     all_,
     count,
     everywhere,
@@ -19,7 +19,7 @@ from pygradc._reducing import (
     sum_,
     var,
 )
-from pygradc._shaping import transpose
+from pygradc._numpy.shaping import transpose
 
 
 def _axes(axis, ndim):

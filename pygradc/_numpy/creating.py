@@ -9,10 +9,10 @@ import numpy as np
 from pygradc import errors
 from pygradc._expr import Expr, graph_of, lift, promote
 from pygradc._graph import state
-from pygradc._joining import join
 from pygradc._lib import DTYPES, OPS, error
-from pygradc._protocol import implements
-from pygradc._shaping import broadcast_to, constant, reshape_to, take_flat
+from pygradc._numpy.joining import join
+from pygradc._numpy.protocol import implements
+from pygradc._numpy.shaping import broadcast_to, constant, reshape_to, take_flat
 
 
 @implements(np.linspace)

@@ -5,7 +5,7 @@ import numpy as np
 from pygradc import errors
 from pygradc._expr import Expr, expr, graph_of, lift
 from pygradc._lib import DTYPES, error, lib
-from pygradc._protocol import implements
+from pygradc._numpy.protocol import implements
 
 
 def reshape_to(x, shape):

@@ -11,11 +11,11 @@ import numpy as np
 from pygradc import errors
 from pygradc._expr import convert, graph_of, lift, promote
 from pygradc._lib import BOOL, I64, error
-from pygradc._linear import matmul
-from pygradc._moving import diagonal
-from pygradc._protocol import implements
-from pygradc._reducing import reduce
-from pygradc._shaping import reshape_to, transpose
+from pygradc._numpy.linear import matmul
+from pygradc._numpy.moving import diagonal
+from pygradc._numpy.protocol import implements
+from pygradc._numpy.reducing import reduce
+from pygradc._numpy.shaping import reshape_to, transpose
 
 
 @implements(np.einsum)

@@ -4,13 +4,13 @@ diagonals. All are views, and joins of views."""
 import numpy as np
 
 from pygradc import errors
-from pygradc._elementwise import where
 from pygradc._expr import Expr, expr, value_of
-from pygradc._joining import join
 from pygradc._lib import error, lib
-from pygradc._protocol import implements, not_given
-from pygradc._reducing import sum_
-from pygradc._shaping import (
+from pygradc._numpy.elementwise import where
+from pygradc._numpy.joining import join
+from pygradc._numpy.protocol import implements, not_given
+from pygradc._numpy.reducing import sum_
+from pygradc._numpy.shaping import (
     axis_index,
     ravel,
     reshape_to,

@@ -5,8 +5,8 @@ import numpy as np
 from pygradc import errors
 from pygradc._expr import convert, expr, graph_of, lift, promote
 from pygradc._lib import F64, OPS, error, lib
-from pygradc._protocol import implements, implements_ufunc
-from pygradc._shaping import expand_dims, reshape_to, transpose
+from pygradc._numpy.protocol import implements, implements_ufunc
+from pygradc._numpy.shaping import expand_dims, reshape_to, transpose
 
 _MATMUL = OPS["matmul"]
 

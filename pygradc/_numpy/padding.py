@@ -3,12 +3,12 @@
 import numpy as np
 
 from pygradc import errors
-from pygradc._elementwise import where
 from pygradc._expr import Expr, convert, expr, graph_of, lift
-from pygradc._joining import join
 from pygradc._lib import I64, error, lib
-from pygradc._protocol import implements, traced
-from pygradc._shaping import broadcast_to, moved, slice_along
+from pygradc._numpy.elementwise import where
+from pygradc._numpy.joining import join
+from pygradc._numpy.protocol import implements, traced
+from pygradc._numpy.shaping import broadcast_to, moved, slice_along
 
 _OPTIONS = {
     "constant": "constant_values",

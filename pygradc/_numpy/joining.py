@@ -5,8 +5,8 @@ import numpy as np
 from pygradc import errors
 from pygradc._expr import Expr, convert, expr, graph_of, lift, promote, value_of
 from pygradc._lib import error, lib
-from pygradc._protocol import implements, not_given, traced
-from pygradc._shaping import (
+from pygradc._numpy.protocol import implements, not_given, traced
+from pygradc._numpy.shaping import (
     atleast_1d,
     atleast_2d,
     atleast_3d,

@@ -3,20 +3,20 @@
 import numpy as np
 
 from pygradc import errors
-from pygradc._elementwise import floating
 from pygradc._expr import Expr, convert, expr, graph_of, lift, promote
-from pygradc._joining import join
 from pygradc._lib import BOOL, F64, error, lib
-from pygradc._protocol import absent, implements, traced
-from pygradc._reducing import reduce
-from pygradc._shaping import (
+from pygradc._numpy.elementwise import floating
+from pygradc._numpy.joining import join
+from pygradc._numpy.protocol import absent, implements, traced
+from pygradc._numpy.reducing import reduce
+from pygradc._numpy.shaping import (
     axis_index,
     broadcast_to,
     reshape_to,
     slice_along,
     take_flat,
 )
-from pygradc._sorting import argsort, searchsorted
+from pygradc._numpy.sorting import argsort, searchsorted
 
 
 def _pairs(x, axis):

@@ -8,8 +8,8 @@ import numpy as np
 
 from pygradc._expr import Expr, graph_of, lift, promote, value_of
 from pygradc._lib import I64, OPS
-from pygradc._protocol import implements
-from pygradc._shaping import constant
+from pygradc._numpy.protocol import implements
+from pygradc._numpy.shaping import constant
 
 
 def _filled_bool(x, value):

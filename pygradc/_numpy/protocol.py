@@ -61,21 +61,21 @@ def differentiable():
 
 def load():
     """Imports the families."""
-    from pygradc import (  # noqa: F401
-        _calculus,
-        _constant,
-        _creating,
-        _einsum,
-        _elementwise,
-        _indexing,
-        _joining,
-        _linear,
-        _moving,
-        _padding,
-        _reducing,
-        _shaping,
-        _sorting,
-        _statistics,
+    from pygradc._numpy import (  # noqa: F401
+        calculus,
+        constant,
+        creating,
+        einsum,
+        elementwise,
+        indexing,
+        joining,
+        linear,
+        moving,
+        padding,
+        reducing,
+        shaping,
+        sorting,
+        statistics,
     )
 
 

@@ -15,7 +15,7 @@ from pygradc._expr import (
 )
 from pygradc._graph import Graph
 from pygradc._lib import BOOL, DTYPES, F64, I64, OPS, error, lib, ops
-from pygradc._protocol import implements, implements_ufunc, traced
+from pygradc._numpy.protocol import implements, implements_ufunc, traced
 
 # ufuncs whose name differs from that of their row
 _RENAMED = {

@@ -3,11 +3,11 @@
 import numpy as np
 
 from pygradc import errors
-from pygradc._elementwise import floating
-from pygradc._elementwise import where as select
 from pygradc._expr import Expr, convert, expr
 from pygradc._lib import BOOL, I64, OPS, error, ffi, lib
-from pygradc._protocol import (
+from pygradc._numpy.elementwise import floating
+from pygradc._numpy.elementwise import where as select
+from pygradc._numpy.protocol import (
     absent,
     implements,
     implements_method,

@@ -3,11 +3,11 @@
 import numpy as np
 
 from pygradc import errors
-from pygradc._elementwise import where
 from pygradc._expr import Expr, convert, expr, lift, value_of
 from pygradc._lib import BOOL, DEFERRED, I64, error, lib
-from pygradc._protocol import implements, implements_method, not_given, traced
-from pygradc._shaping import (
+from pygradc._numpy.elementwise import where
+from pygradc._numpy.protocol import implements, implements_method, not_given, traced
+from pygradc._numpy.shaping import (
     axis_index,
     broadcast_to,
     ravel,

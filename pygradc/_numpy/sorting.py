@@ -10,13 +10,13 @@ import math
 import numpy as np
 
 from pygradc import errors
-from pygradc._elementwise import floating
-from pygradc._elementwise import where as select
 from pygradc._expr import Expr, convert, lift, value_of
 from pygradc._lib import DEFERRED, I64, error
-from pygradc._protocol import implements, traced
-from pygradc._reducing import reduce
-from pygradc._shaping import (
+from pygradc._numpy.elementwise import floating
+from pygradc._numpy.elementwise import where as select
+from pygradc._numpy.protocol import implements, traced
+from pygradc._numpy.reducing import reduce
+from pygradc._numpy.shaping import (
     axis_index,
     ravel,
     reshape_to,

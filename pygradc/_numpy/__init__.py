@@ -1,0 +1,1 @@
+"""NumPy on traced values: the two protocols, and a module for each family."""
