@@ -7,6 +7,7 @@ NumPy functions add nodes; nothing is computed before a value is asked for.
 import numpy as np
 
 from pygradc import errors
+from pygradc._graph import plain
 from pygradc._lib import (
     BOOL,
     DIFFERENTIATED,
@@ -249,11 +250,11 @@ def lift(graph, value, code=F64):
         try:
             return Expr(graph, graph.scalar(value, code), code)
         except OverflowError as why:
-            raise error(errors.ArgumentError, f"{why} ({value})") from None
+            raise error(errors.ArgumentError, str(why)) from None
     if isinstance(value, (list, tuple)) and _contains_expr(value):
         return np.stack([lift(graph, v, code) for v in value])
     try:
-        array = np.asarray(value)
+        array = np.asarray(plain(value))
     except ValueError as why:
         raise error(errors.ArgumentError, f"not an array: {why}") from None
     x = graph.capture(array)

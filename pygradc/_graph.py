@@ -208,6 +208,22 @@ class Graph:
         return self.describe(x).role
 
 
+def plain(x):
+    """`x`, unless it is an array of a kind that means something else by its operators.
+
+    Raises
+    ------
+    DTypeError
+        A masked array, whose mask would be lost, or a matrix.
+    """
+    if isinstance(x, (np.ma.MaskedArray, np.matrix)):
+        raise error(
+            errors.DTypeError,
+            f"a {type(x).__name__} cannot take part in a trace: plain arrays can",
+        )
+    return x
+
+
 def as_supported(array):
     """`array` in one of the four dtypes; integers widen to int64.
 

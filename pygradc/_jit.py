@@ -7,7 +7,7 @@ from numpy import float64, ndarray
 
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
-from pygradc._graph import Graph, as_supported, state, traced_call, tracing
+from pygradc._graph import Graph, as_supported, plain, state, traced_call, tracing
 from pygradc._lib import CODES, DEFERRED, VARIABLE, error
 from pygradc._program import Program
 
@@ -86,7 +86,7 @@ def _replay_tree(function, recorded, args, kwargs):
             signature.append(float)
             arrays.append(a)
         elif isinstance(a, (np.ndarray, np.floating)):
-            a = np.asarray(a)
+            a = np.asarray(plain(a))
             signature += (a.dtype, a.shape)
             arrays.append(a)
         else:

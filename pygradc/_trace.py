@@ -8,7 +8,7 @@ import numpy as np
 
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
-from pygradc._graph import Graph, as_supported, state, traced_call, tracing
+from pygradc._graph import Graph, as_supported, plain, state, traced_call, tracing
 from pygradc._lib import CODES, DEFERRED, DIFFERENTIATED, VARIABLE, error, lib
 from pygradc._program import Program, cached_program
 
@@ -51,7 +51,7 @@ def differentiable_array(x, where):
             f"{where} is a {type(x).__name__}: only floats, float arrays and tuples, "
             "lists and dicts of them can be differentiated",
         )
-    if x.dtype.kind in "iub":
+    if plain(x).dtype.kind in "iub":
         raise _not_differentiable(x.dtype, where)
     return as_supported(x) if x.dtype not in CODES else x
 
@@ -141,7 +141,7 @@ class Trace:
         if type(arg) is float:
             return self._fresh(np.float64(arg), VARIABLE)
         if isinstance(arg, (np.ndarray, np.floating)) and arg.dtype in CODES:
-            if arg.dtype.kind == "f":
+            if plain(arg).dtype.kind == "f":
                 return self._fresh(arg, VARIABLE)
         return arg
 

@@ -70,7 +70,7 @@ def value_and_grad(function, argnums=0, has_aux=False):
 
     @functools.wraps(function)
     def transformed(*args, **kwargs):
-        where = positions(argnums, len(args), "value_and_grad")
+        where = positions(argnums, len(args), "grad")
         trace = Trace(function, args, kwargs, where)
         out, aux = trace.out, None
         if has_aux:
@@ -79,7 +79,7 @@ def value_and_grad(function, argnums=0, has_aux=False):
                     errors.ArgumentError, "has_aux: the function must return a pair"
                 )
             out, aux = out
-        y = trace.scalar_output(out, "value_and_grad")
+        y = trace.scalar_output(out, "grad")
         xs = [x.id for x in trace.xs]
         value, *slopes = trace.finish(
             ("grad", *xs),

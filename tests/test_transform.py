@@ -281,6 +281,18 @@ def test_index_out_of_range():
         pick(np.arange(4.0), np.array([1, 9]))
 
 
+@pytest.mark.parametrize("kind", [np.ma.array, np.matrix])
+def test_arrays_that_mean_something_else_are_refused(kind):
+    odd = kind([[1.0, 2.0]])
+    for f in (
+        lambda: pg.grad(np.sum)(odd),
+        lambda: pg.grad(lambda x, a: np.sum(x * a), 0)(1.0, odd),
+        lambda: pg.jit(np.sum)(odd),
+    ):
+        with pytest.raises(TypeError, match="cannot take part in a trace"):
+            f()
+
+
 def test_expression_of_an_ended_trace_is_refused():
     kept = []
     pg.grad(lambda x: kept.append(x) or x)(1.0)

@@ -17,6 +17,8 @@
 #define ONE CONST(1)
 #define TWO CONST(2)
 
+/* Any elementwise row is a word: WORD1(tanh, x), WORD2(maximum, x, y). Those that
+ * derivatives need have a name of their own. */
 #define WORD1(op, x) gradc_unary(g, GRADC_OP_##op, x)
 #define WORD2(op, x, y) gradc_binary(g, GRADC_OP_##op, x, y)
 
