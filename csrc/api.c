@@ -3,6 +3,7 @@
  * Builders and derivatives are public where they stand (ir/build.c, ad/); compiling
  * needs opt/ and run/, which do not know each other, so it is put together here. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "kern/kern.h"
 #include "opt/optimise.h"
@@ -25,8 +26,8 @@ gradc_status gradc_compile(const gradc_graph *g, size_t n_args, const gradc_id *
     if (kernels == NULL) {
         if (msg != NULL)
             snprintf(msg->text, sizeof msg->text,
-                     "PYGRADC_ISA names no path that can be used here; usable: %s",
-                     gradc_isa_usable());
+                     "PYGRADC_ISA=%s cannot be used here; usable: %s",
+                     getenv("PYGRADC_ISA"), gradc_isa_usable());
         return GRADC_EVALUE;
     }
     gradc_status status =
