@@ -131,7 +131,7 @@ static gradc_status run_sweep(sweep *s, gradc_id y, gradc_id dr, size_t n,
             result[i] = gradc_zeros_like(s->g, x[i]);
         status = s->g->status;
     }
-    if (status == GRADC_OK)
+    if (status == GRADC_OK && n > 0)
         memcpy(dx, result, n * sizeof *dx);
 done:
     gradc_release(is_x);

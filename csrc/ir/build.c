@@ -281,7 +281,8 @@ gradc_id gradc_broadcast(gradc_graph *g, gradc_id x, int rank, const int64_t *di
     if (!known(g, "broadcast", x))
         return 0;
     const gradc_shape *s = SHAPE(x);
-    if (s->rank == rank && memcmp(s->dim, dim, (size_t)rank * sizeof *dim) == 0)
+    if (s->rank == rank &&
+        (rank == 0 || memcmp(s->dim, dim, (size_t)rank * sizeof *dim) == 0))
         return x;
     return gradc_graph_add(g, GRADC_OP_broadcast, 1, &x, (size_t)rank, dim);
 }

@@ -187,7 +187,8 @@ static bool arrange(builder *b)
             first += sorted[i].count;
             sorted[i].count = 0;
         }
-        memcpy(s->stage, sorted, s->n_stage * sizeof *sorted);
+        if (s->n_stage > 0)
+            memcpy(s->stage, sorted, s->n_stage * sizeof *sorted);
         for (gradc_id x = 1; x <= b->g->size; x++) {
             if (s->stage_of[x - 1] == 0)
                 continue;
