@@ -45,7 +45,7 @@ typedef enum gradc_dtype {
 typedef enum gradc_role {
     GRADC_DATA = 0,           /* a constant that arrives at run time */
     GRADC_VARIABLE = 1,       /* an argument of a function: shares ties with others */
-    GRADC_DIFFERENTIATED = 2, /* an argument that is differentiated */
+    GRADC_DIFFERENTIATED = 2, /* a variable that is differentiated */
     GRADC_DEFERRED = 4        /* has no value before the program runs */
 } gradc_role;
 

@@ -11,7 +11,14 @@ from collections import namedtuple
 import numpy as np
 
 from pygradc import errors
-from pygradc._core import ffi, lib
+
+try:
+    from pygradc._core import ffi, lib
+except ModuleNotFoundError as why:
+    raise ImportError(
+        "pygradc's C library is not built here: install it with pip (-e, to use the "
+        "source folder itself), or import from another folder"
+    ) from why
 
 F64, F32, I64, BOOL = range(4)
 DTYPES = tuple(np.dtype(t) for t in (np.float64, np.float32, np.int64, np.bool_))

@@ -334,6 +334,35 @@ def test_threads_trace_and_run_at_once():
     assert wrong == []
 
 
+def test_results_are_the_same_bytes_for_any_number_of_threads():
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=400_003), rng.normal(size=(700, 801))
+
+    def f(x, y):
+        z = np.sin(x) * x
+        return np.sum(z), np.max(x), z, np.sum(y, axis=1), np.sum(y, axis=0), np.sum(y)
+
+    def run(n):
+        pg.set_num_threads(n)
+        return [np.asarray(r).tobytes() for r in pg.jit(f)(x, y)]
+
+    before = pg.num_threads()
+    try:
+        first = run(1)
+        for n in (2, 3, 8):
+            assert run(n) == first
+    finally:
+        pg.set_num_threads(before)
+
+
+def test_a_sum_is_the_same_bytes_whatever_it_is_compiled_with():
+    x = np.random.default_rng(4).normal(size=(41, 170))
+    alone = pg.jit(np.sum)(x)
+    _, among = pg.jit(lambda x: (np.sum(x, axis=1), np.sum(x)))(x)
+    _, many = pg.jit(lambda x: ([np.sin(k * x) for k in range(30)], np.sum(x)))(x)
+    assert alone == among == many
+
+
 def _child(connection):
     connection.send(float(pg.grad(np.sin)(0.0)))
     connection.close()

@@ -248,10 +248,11 @@ gradc_id gradc_graph_add(gradc_graph *g, gradc_op op, size_t n_in, const gradc_i
 gradc_id gradc_graph_leaf(gradc_graph *g, gradc_op op, const gradc_type *type, int role,
                           gradc_id x)
 {
+    const int implied = role & GRADC_DIFFERENTIATED ? GRADC_VARIABLE : 0;
     gradc_node n = {.op = (uint16_t)op,
                     .dtype = (uint8_t)type->dtype,
                     .n_in = x != 0,
-                    .role = role & 127,
+                    .role = (role | implied) & 127,
                     .u.in = {x}};
     uint32_t shape;
     if (intern_shape(g, &type->shape, &shape) != GRADC_OK || reserve(g) != GRADC_OK)

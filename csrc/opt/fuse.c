@@ -85,16 +85,18 @@ static uint32_t level_of(const builder *b, gradc_id x, bool loop, uint32_t space
     return level;
 }
 
-/* The length that block edges must fall on multiples of, for a reduction. */
+/* The length that block edges must fall on multiples of, for a reduction. One to a
+ * single value has the whole space for its row, so that its blocks, and with them the
+ * order of its sum, never depend on what else is in the loop. */
 static int64_t row_of(const gradc_graph *g, const gradc_node *n)
 {
     if (gradc_node_row(n)->step != GRADC_STEP_REDUCE)
         return 0;
     const gradc_shape *s = gradc_shape_of(g, n->u.in[0]);
-    int64_t outer = 1, reduced = 1, inner = 1;
-    for (int i = 0; i < s->rank; i++)
-        *(i < n->attr[0] ? &outer : i < n->attr[1] ? &reduced : &inner) *= s->dim[i];
-    return inner != 1 ? inner : outer != 1 ? reduced : 0;
+    int64_t reduced = 1, inner = 1;
+    for (int i = (int)n->attr[0]; i < s->rank; i++)
+        *(i < n->attr[1] ? &reduced : &inner) *= s->dim[i];
+    return inner != 1 ? inner : reduced;
 }
 
 static bool new_stage(builder *b, const gradc_stage *stage)

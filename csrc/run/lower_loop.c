@@ -284,11 +284,23 @@ static void find_last_users(emitter *e)
     }
 }
 
+/* Whether a reduction joins several blocks; then their size must be fixed, or the order
+ * of its sum would depend on what else is in the loop. */
+static bool joins_blocks(const gradc_loop *p)
+{
+    for (uint32_t i = 0; i < p->n_reduce; i++)
+        if (p->reduce[i].form == REDUCE_ALL ||
+            (p->reduce[i].form == REDUCE_ROWS && p->reduce[i].n > GRADC_BLOCK))
+            return true;
+    return false;
+}
+
 /* Blocks as large as keeps the registers in L1, and fitting the rows. */
 static void choose_block(gradc_loop *p, uint32_t registers)
 {
     size_t block = GRADC_BLOCK;
-    while (block > LEAST_BLOCK && registers * block * sizeof(double) > REGISTERS_BYTES)
+    while (block > LEAST_BLOCK && !joins_blocks(p) &&
+           registers * block * sizeof(double) > REGISTERS_BYTES)
         block /= 2;
     if (p->row > 0 && p->row <= GRADC_BLOCK)
         block = block < p->row ? p->row : block / p->row * p->row;
@@ -348,7 +360,7 @@ gradc_status gradc_lower_loop(gradc_lowering *l, uint32_t at)
     if (p == NULL || p->reduce == NULL || e.last_user == NULL || e.free_list == NULL)
         goto done;
     p->total = (size_t)l->g->shape[st->space]->size;
-    p->row = (size_t)st->row;
+    p->row = (size_t)st->row < p->total ? (size_t)st->row : 0;
     choose_block(p, 0);
     find_last_users(&e);
     status = emit_all(&e);
