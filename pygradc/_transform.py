@@ -7,7 +7,7 @@ import numpy as np
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
 from pygradc._lib import error
-from pygradc._program import jvp_nodes, vjp_nodes
+from pygradc._program import Program, cached_program, jvp_nodes, vjp_nodes
 from pygradc._trace import Trace, differentiable_array, like, positions
 
 
@@ -259,8 +259,8 @@ def vjp(function, *primals):
     graph = trace.graph
     values = trace.finish(("value", len(ys)), [y.id for y in ys], lambda: [])
     values = [like(v, None) for v in values]
-    xs = [x.id for x in trace.xs]
     every = tuple(range(len(primals)))
+    pull = _pulling_program(trace, ys) if trace.outermost else None
 
     def pullback(cotangent):
         given = []
@@ -270,32 +270,54 @@ def vjp(function, *primals):
                 errors.ShapeError,
                 f"vjp: {len(given)} cotangents for {len(ys)} outputs",
             )
-        total = None
-        for y, d in zip(ys, given, strict=True):
-            if y.code > 1:
-                continue
-            d = _cotangent(graph, y, d)
-            term = np.sum(y * d)
-            total = term if total is None else total + term
-        if total is None:
-            total = lift(graph, 0.0)
-        nodes = vjp_nodes(graph, total.id, 0, xs)
-        results = [Expr(graph, n, graph.code(n)) for n in nodes]
-        if trace.outermost:
-            results = [graph.value(r.id) for r in results]
+        given = [_cotangent(y, d) for y, d in zip(ys, given, strict=True)]
+        if pull is not None and not any(type(d) is Expr for d in given):
+            results = pull(given)
+        else:
+            given = [lift(graph, d) for d in given]
+            nodes = _pulled_back(graph, trace.xs, ys, given)
+            results = [Expr(graph, n, graph.code(n)) for n in nodes]
         return _rebuilt(trace, primals, every, every, results)
 
     return _tree.unflatten(structure, iter(values)), pullback
 
 
-def _cotangent(graph, y, d):
-    if not isinstance(d, Expr):
-        d = np.asarray(d)
-        if d.shape != y.shape:
-            raise error(
-                errors.ShapeError,
-                f"vjp: cotangent of shape {d.shape} for an output of shape {y.shape}",
-            )
-        d = np.asarray(d, y.dtype, order="C")
-        return Expr(graph, graph.leaf(d, 0), y.code)
-    return d
+def _pulled_back(graph, xs, ys, ds):
+    """Ids of the adjoints of `xs` for the cotangents `ds` of `ys`."""
+    total = lift(graph, 0.0)
+    for y, d in zip(ys, ds, strict=True):
+        if y.code < 2:
+            total = total + np.sum(y * d)
+    return vjp_nodes(graph, total.id, 0, [x.id for x in xs])
+
+
+def _pulling_program(trace, ys):
+    """Function from cotangents of `ys` to the adjoints of the trace's variables, by one
+    program that is compiled when it is first called."""
+    graph = trace.graph
+    key = ("vjp", graph.key(), *[y.id for y in ys], *[x.id for x in trace.xs])
+    leaves = list(graph.leaves)
+    values = [graph.values[i] for i in leaves]
+
+    def make():
+        seeds = [Expr(graph, graph.input(y.code, y.shape, 0), y.code) for y in ys]
+        nodes = _pulled_back(graph, trace.xs, ys, seeds)
+        return Program(graph, [*leaves, *[d.id for d in seeds]], nodes)
+
+    def pull(cotangents):
+        return cached_program(key, make)([*values, *cotangents])
+
+    return pull
+
+
+def _cotangent(y, d):
+    """Cotangent `d` of `y`, checked; a contiguous array unless it is traced."""
+    if type(d) is Expr:
+        return d
+    d = np.asarray(d)
+    if d.shape != y.shape:
+        raise error(
+            errors.ShapeError,
+            f"vjp: cotangent of shape {d.shape} for an output of shape {y.shape}",
+        )
+    return np.asarray(d, y.dtype, order="C")

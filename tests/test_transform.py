@@ -281,6 +281,7 @@ def test_index_out_of_range():
         pick(np.arange(4.0), np.array([1, 9]))
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
 @pytest.mark.parametrize("kind", [np.ma.array, np.matrix])
 def test_arrays_that_mean_something_else_are_refused(kind):
     odd = kind([[1.0, 2.0]])
