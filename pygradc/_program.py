@@ -2,7 +2,7 @@
 
 from numpy import empty, float64
 
-from pygradc._lib import DTYPES, F64, check, ffi, lib, raise_status
+from pygradc._lib import DTYPES, F64, check, ffi, lib, printed, raise_status
 
 # looked up once: the call is on the way of every gradient
 run, from_buffer, NULL = lib.gradc_run, ffi.from_buffer, ffi.NULL
@@ -128,10 +128,7 @@ class Program:
         raise_status(status, message)
 
     def __repr__(self):
-        size = lib.gradc_program_print(self._h, ffi.NULL, 0)
-        out = ffi.new("char[]", size)
-        lib.gradc_program_print(self._h, out, size)
-        return ffi.string(out).decode()
+        return printed(lib.gradc_program_print, self._h)
 
 
 def _is_scalar(graph, x):

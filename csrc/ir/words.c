@@ -77,9 +77,8 @@ gradc_id gradc_word_pow_dx(gradc_graph *g, gradc_id x, gradc_id y)
     return WHERE(EQ(y, ZERO), ZERO, MUL(y, POW(x, SUB(y, ONE))));
 }
 
-gradc_id gradc_word_pow_dy(gradc_graph *g, gradc_id x, gradc_id y, gradc_id r)
+gradc_id gradc_word_pow_dy(gradc_graph *g, gradc_id x, gradc_id r)
 {
-    (void)y;
     return WHERE(EQ(r, ZERO), ZERO, MUL(r, LOG(x)));
 }
 

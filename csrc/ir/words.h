@@ -60,7 +60,7 @@
 #define SWAP(x) gradc_word_swap(g, x)
 
 #define POW_DX(x, y) gradc_word_pow_dx(g, x, y)
-#define POW_DY(x, y, r) gradc_word_pow_dy(g, x, y, r)
+#define POW_DY(x, r) gradc_word_pow_dy(g, x, r)
 #define RATIO(x, r) gradc_word_ratio(g, x, r)
 #define SHARE_EXP(x, y) gradc_word_share_exp(g, x, y)
 #define SHARE_GT(x, y) gradc_word_share(g, GRADC_OP_gt, x, y)
@@ -77,7 +77,7 @@ gradc_id gradc_word_swap(gradc_graph *g, gradc_id x);
 
 /* d(x^y)/dx, 0 where y = 0; d(x^y)/dy, 0 where x^y = 0. */
 gradc_id gradc_word_pow_dx(gradc_graph *g, gradc_id x, gradc_id y);
-gradc_id gradc_word_pow_dy(gradc_graph *g, gradc_id x, gradc_id y, gradc_id r);
+gradc_id gradc_word_pow_dy(gradc_graph *g, gradc_id x, gradc_id r);
 /* x/r, 0 where r = 0: the minimum-norm subgradient of norms. */
 gradc_id gradc_word_ratio(gradc_graph *g, gradc_id x, gradc_id r);
 /* e^x / (e^x + e^y), also where both are the same infinity. */

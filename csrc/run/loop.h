@@ -39,8 +39,8 @@ typedef struct loop_reduce {
     uint32_t slot;
     size_t n, inner, results;
     gradc_ref to;
-    size_t acc;               /* bytes from the accumulators' start */
-    uint32_t element, result; /* bytes of an operand element */
+    size_t acc;       /* bytes from the accumulators' start */
+    uint32_t element; /* bytes of an operand element */
 } loop_reduce;
 
 typedef struct gradc_loop {

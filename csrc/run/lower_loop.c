@@ -226,7 +226,7 @@ static gradc_status emit_copy(emitter *e, gradc_id r)
     return add_op(e, e->l->kernels->map[d]->convert[d], slot, x, x, x);
 }
 
-static gradc_status emit_reduce(emitter *e, uint32_t i, gradc_id r)
+static gradc_status emit_reduce(emitter *e, gradc_id r)
 {
     gradc_lowering *l = e->l;
     const gradc_node *n = node(e, r);
@@ -246,7 +246,6 @@ static gradc_status emit_reduce(emitter *e, uint32_t i, gradc_id r)
                          .element = (uint32_t)element(e, x)};
     e->acc_bytes += gradc_align(
         red->form == REDUCE_COLUMNS ? red->inner * sizeof(uint64_t) : sizeof(pairwise));
-    (void)i;
     return operand(e, x, &red->slot);
 }
 
@@ -255,7 +254,7 @@ static gradc_status emit(emitter *e, uint32_t i, gradc_id r)
     const gradc_node *n = node(e, r);
     const gradc_step step = gradc_node_row(n)->step;
     if (step == GRADC_STEP_REDUCE)
-        return emit_reduce(e, i, r);
+        return emit_reduce(e, r);
     if (step == GRADC_STEP_VIEW)
         return emit_copy(e, r);
     return n->op == GRADC_OP_addn ? emit_sum(e, i, r) : emit_map(e, i, r);
