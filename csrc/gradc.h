@@ -197,10 +197,17 @@ GRADC_API size_t gradc_program_workspace(const gradc_program *p);
 /* The steps as text, as gradc_graph_print. */
 GRADC_API size_t gradc_program_print(const gradc_program *p, char *out, size_t size);
 /* Runs `p` on the caller's memory: allocates nothing, keeps no pointer; results must
- * not overlap arguments. EINDEX with `*msg` if an index was out of range. */
+ * not overlap arguments. EINDEX with `*msg` if an index was out of range, EVALUE if an
+ * argument is not aligned to its elements. */
 GRADC_API gradc_status gradc_run(const gradc_program *p, const void *const *args,
                                  void *const *results, void *workspace,
                                  gradc_message *msg);
+
+/* Memory for large results and workspaces, 64-aligned: blocks given back are kept and
+ * handed out again, up to 256 MiB of them. NULL if out of memory; any thread. */
+GRADC_API void *gradc_buffer_take(size_t size);
+/* Accepts NULL. */
+GRADC_API void gradc_buffer_give(void *p);
 
 /* ---- machine ---- */
 

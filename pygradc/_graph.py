@@ -51,6 +51,9 @@ class _State(threading.local):
 
 state = _State()
 
+# Threads that are tracing now; empty nearly always, which is asked faster than `state`.
+tracing_threads = set()
+
 
 class tracing:
     """Context in which `graph` is the thread's current one, one level deeper."""
@@ -63,12 +66,16 @@ class tracing:
     def __enter__(self):
         self.outer = state.graph
         state.graph = self.graph
+        if self.outer is None:
+            tracing_threads.add(threading.get_ident())
         self.graph.depth += 1
         return self.graph
 
     def __exit__(self, *exc):
         state.graph = self.outer
         self.graph.depth -= 1
+        if self.outer is None:
+            tracing_threads.discard(threading.get_ident())
 
 
 class Graph:
@@ -203,6 +210,11 @@ class Graph:
 
     def code(self, x):
         return self.describe(x).dtype
+
+    def is_scalar(self, x, code):
+        """Whether node `x` is 0-d and has dtype number `code`."""
+        info = self.describe(x)
+        return info.rank == 0 and info.dtype == code
 
     def role(self, x):
         return self.describe(x).role

@@ -1,4 +1,5 @@
 /* execute.c -- running programs, and single ops on scalars. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -16,6 +17,14 @@ size_t gradc_program_workspace(const gradc_program *p)
     return ALIGNMENT + table_bytes(p) + p->work + p->scratch;
 }
 
+static gradc_status fail_alignment(gradc_message *msg)
+{
+    if (msg != NULL)
+        snprintf(msg->text, sizeof msg->text,
+                 "run: an argument is not aligned to its elements");
+    return GRADC_EVALUE;
+}
+
 gradc_status gradc_run(const gradc_program *p, const void *const *args,
                        void *const *results, void *workspace, gradc_message *msg)
 {
@@ -23,8 +32,13 @@ gradc_status gradc_run(const gradc_program *p, const void *const *args,
     void **base = (void **)start;
     base[BASE_WORK] = start + table_bytes(p);
     base[BASE_CONSTANT] = p->constants;
-    for (uint32_t i = 0; i < p->n_args; i++)
+    uintptr_t odd = 0;
+    for (uint32_t i = 0; i < p->n_args; i++) {
         base[BASE_ARGS + i] = (void *)args[i];
+        odd |= (uintptr_t)args[i] & p->misaligned[i];
+    }
+    if (odd != 0)
+        return fail_alignment(msg);
     for (uint32_t i = 0; i < p->n_results; i++)
         base[BASE_ARGS + p->n_args + i] = results[i];
 

@@ -289,6 +289,12 @@ static gradc_status lower(gradc_lowering *l, size_t n_results, const gradc_id *r
     l->slot_stage = gradc_alloc_zero(n, sizeof *l->slot_stage);
     if (!l->place || !l->last_use || !l->slot || !l->slot_stage)
         return GRADC_ENOMEM;
+    l->p->misaligned = gradc_lower_get(l, l->p->n_args + 1);
+    if (l->p->misaligned == NULL)
+        return GRADC_ENOMEM;
+    for (uint32_t i = 0; i < l->p->n_args; i++)
+        l->p->misaligned[i] =
+            (uint8_t)(gradc_dtype_size(gradc_dtype_of(l->g, i + 1)) - 1);
     find_last_uses(l, n_results, result);
     place_fixed(l, l->p->n_args, n_results, result);
     for (uint32_t at = 0; at < l->s->n_stage; at++)
