@@ -41,6 +41,16 @@ void gradc_lower_scratch(gradc_lowering *l, size_t bytes)
     l->p->scratch = bytes > l->p->scratch ? bytes : l->p->scratch;
 }
 
+void gradc_lower_value(const gradc_node *n, void *to)
+{
+    const float narrow = n->dtype == GRADC_F32 ? (float)n->value.f : 0;
+    const uint8_t flag = n->dtype == GRADC_BOOL ? (uint8_t)n->value.i : 0;
+    const void *value = n->dtype == GRADC_F32    ? (const void *)&narrow
+                        : n->dtype == GRADC_BOOL ? (const void *)&flag
+                                                 : (const void *)&n->value;
+    memcpy(to, value, gradc_dtype_size((gradc_dtype)n->dtype));
+}
+
 gradc_status gradc_lower_constant(gradc_lowering *l, gradc_id x, size_t count,
                                   gradc_ref *out)
 {
@@ -59,13 +69,8 @@ gradc_status gradc_lower_constant(gradc_lowering *l, gradc_id x, size_t count,
         p->constants_room = room;
     }
     char *at = p->constants + p->n_constants;
-    const float narrow = n->dtype == GRADC_F32 ? (float)n->value.f : 0;
-    const uint8_t flag = n->dtype == GRADC_BOOL ? (uint8_t)n->value.i : 0;
-    const void *value = n->dtype == GRADC_F32    ? (const void *)&narrow
-                        : n->dtype == GRADC_BOOL ? (const void *)&flag
-                                                 : (const void *)&n->value;
     for (size_t i = 0; i < count; i++)
-        memcpy(at + i * size, value, size);
+        gradc_lower_value(n, at + i * size);
     *out = (gradc_ref){BASE_CONSTANT, p->n_constants};
     p->n_constants += bytes;
     return GRADC_OK;
@@ -260,8 +265,10 @@ static gradc_status lower_stage(gradc_lowering *l, uint32_t at)
     const gradc_stage *st = &l->s->stage[at];
     const gradc_node *n = gradc_node_get(l->g, l->s->node[st->first]);
     take_memory(l, at);
-    GRADC_TRY(st->is_loop ? gradc_lower_loop(l, at)
-                          : families[gradc_node_row(n)->step](l, at));
+    const bool one = st->is_loop && l->g->shape[st->space]->size == 1;
+    GRADC_TRY(one           ? gradc_lower_cells(l, at)
+              : st->is_loop ? gradc_lower_loop(l, at)
+                            : families[gradc_node_row(n)->step](l, at));
     return give_memory(l, at);
 }
 

@@ -35,6 +35,9 @@ gradc_status gradc_lower_step(gradc_lowering *l, const char *name, gradc_step_fn
 /* Asks for scratch memory of the step being lowered. */
 void gradc_lower_scratch(gradc_lowering *l, size_t bytes);
 
+/* The value of constant n, in its type. */
+void gradc_lower_value(const gradc_node *n, void *to);
+
 /* `count` copies of the constant node x, in the program. */
 gradc_status gradc_lower_constant(gradc_lowering *l, gradc_id x, size_t count,
                                   gradc_ref *out);
@@ -57,8 +60,8 @@ gradc_split gradc_split_shape(const gradc_shape *s, int64_t begin, int64_t end);
 
 /* One family each: the steps of stage number `at`. */
 typedef gradc_status gradc_lower_fn(gradc_lowering *l, uint32_t at);
-gradc_lower_fn gradc_lower_loop, gradc_lower_matmul, gradc_lower_gather,
-    gradc_lower_scatter, gradc_lower_concat, gradc_lower_pad, gradc_lower_scan,
-    gradc_lower_arg;
+gradc_lower_fn gradc_lower_loop, gradc_lower_cells, gradc_lower_matmul,
+    gradc_lower_gather, gradc_lower_scatter, gradc_lower_concat, gradc_lower_pad,
+    gradc_lower_scan, gradc_lower_arg;
 
 #endif

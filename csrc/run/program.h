@@ -46,7 +46,7 @@ struct gradc_program {
     gradc_run_step *step;
     uint32_t n_step, step_room;
     uint32_t n_args, n_results;
-    uint8_t *misaligned; /* of each argument: bits of its address that must be zero */
+    uint8_t *misaligned;  /* of each argument: bits of its address that must be zero */
     size_t work, scratch; /* bytes */
     char *constants;
     size_t n_constants, constants_room;
