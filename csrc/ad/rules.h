@@ -28,6 +28,9 @@ extern gradc_tangent_rule *const gradc_general_jvps[GRADC_OP_COUNT];
 /* n >= 1 nodes of one shape added up: where paths meet. */
 gradc_id gradc_add_up(gradc_graph *g, size_t n, const gradc_id *x);
 
+/* The same for cotangents, of which many may be zero but for a piece (ad/pieces.c). */
+gradc_id gradc_meet(gradc_graph *g, size_t n, const gradc_id *d);
+
 /* Zeros of the shape and dtype of x. */
 gradc_id gradc_zeros_like(gradc_graph *g, gradc_id x);
 

@@ -40,6 +40,12 @@ static const char *const kind_names[] = {"leaf", "unary",  "binary", "ternary",
 
 const gradc_op_row *gradc_op_get(int op) { return &rows[op]; }
 
+bool gradc_op_is_cheap(gradc_op op)
+{
+    return rows[op].types != GRADC_TYPES_FLOAT || op == GRADC_OP_annihilate ||
+           op == GRADC_OP_annihilate_both;
+}
+
 int gradc_op_count(void) { return GRADC_OP_COUNT; }
 
 int gradc_op_find(const char *name)

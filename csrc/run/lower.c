@@ -142,6 +142,57 @@ static size_t bytes_of(const gradc_graph *g, gradc_id x)
     return (size_t)gradc_shape_of(g, x)->size * gradc_dtype_size(gradc_dtype_of(g, x));
 }
 
+/* Operand x of concat r, `offset` bytes into it, is computed in its place there if
+ * nobody else needs it elsewhere or for longer. */
+static void find_home(gradc_lowering *l, gradc_id r, gradc_id x, size_t offset)
+{
+    gradc_view v;
+    gradc_view_resolve(l->g, x, &v);
+    const gradc_id root = v.root;
+    if (l->s->stage_of[root - 1] == 0 || l->home[root - 1] != 0 || root == r ||
+        l->place[root - 1].base != BASE_WORK || !gradc_view_is_flat(&v) ||
+        v.shape.size != gradc_shape_of(l->g, root)->size ||
+        l->last_use[root - 1] != l->s->stage_of[r - 1])
+        return;
+    l->home[root - 1] = r;
+    l->home_offset[root - 1] = offset;
+}
+
+/* Which nodes are computed inside a concat that lays its operands one after the other
+ * in memory. */
+static void find_homes(gradc_lowering *l)
+{
+    for (uint32_t at = 0; at < l->s->n_stage; at++) {
+        const gradc_id r = l->s->node[l->s->stage[at].first];
+        const gradc_node *n = gradc_node_get(l->g, r);
+        if (n->op != GRADC_OP_concat ||
+            gradc_split_shape(gradc_shape_of(l->g, r), n->attr[0], n->attr[0]).outer !=
+                1)
+            continue;
+        size_t offset = 0;
+        for (uint32_t k = 0; k < n->n_in; k++) {
+            const gradc_id x = gradc_node_in(n)[k];
+            find_home(l, r, x, offset);
+            offset += bytes_of(l->g, x);
+        }
+    }
+}
+
+/* The memory of x: its own, or a part of that of its outermost home. */
+static void take(gradc_lowering *l, gradc_id x)
+{
+    size_t offset = 0;
+    gradc_id top = x;
+    for (; l->home[top - 1] != 0; top = l->home[top - 1])
+        offset += l->home_offset[top - 1];
+    gradc_ref *at = &l->place[top - 1];
+    if (at->base == BASE_WORK && !l->taken[top - 1])
+        at->offset = gradc_plan_take(&l->plan, bytes_of(l->g, top));
+    l->taken[top - 1] = true;
+    if (top != x)
+        l->place[x - 1] = (gradc_ref){at->base, at->offset + offset};
+}
+
 /* Memory for the nodes of stage `at` that others read. */
 static void take_memory(gradc_lowering *l, uint32_t at)
 {
@@ -151,8 +202,8 @@ static void take_memory(gradc_lowering *l, uint32_t at)
         const gradc_step step = gradc_node_row(gradc_node_get(l->g, x))->step;
         const bool in_register =
             st->is_loop && step != GRADC_STEP_REDUCE && l->last_use[x - 1] == 0;
-        if (l->place[x - 1].base == BASE_WORK && !in_register)
-            l->place[x - 1].offset = gradc_plan_take(&l->plan, bytes_of(l->g, x));
+        if (!in_register)
+            take(l, x);
     }
 }
 
@@ -160,7 +211,7 @@ static gradc_status give_if_dead(gradc_lowering *l, gradc_id x, uint32_t at)
 {
     uint32_t *until = &l->last_use[x - 1];
     if (*until != at + 1 || l->s->stage_of[x - 1] == 0 ||
-        l->place[x - 1].base != BASE_WORK)
+        l->place[x - 1].base != BASE_WORK || l->home[x - 1] != 0)
         return GRADC_OK;
     *until = NEVER_DEAD; /* given once */
     return gradc_plan_give(&l->plan, l->place[x - 1].offset, bytes_of(l->g, x))
@@ -292,9 +343,13 @@ static gradc_status lower(gradc_lowering *l, size_t n_results, const gradc_id *r
     const size_t n = (size_t)l->g->size + 1;
     l->place = gradc_alloc_zero(n, sizeof *l->place);
     l->last_use = gradc_alloc_zero(n, sizeof *l->last_use);
+    l->home = gradc_alloc_zero(n, sizeof *l->home);
+    l->home_offset = gradc_alloc_zero(n, sizeof *l->home_offset);
+    l->taken = gradc_alloc_zero(n, sizeof *l->taken);
     l->slot = gradc_alloc_zero(n, sizeof *l->slot);
     l->slot_stage = gradc_alloc_zero(n, sizeof *l->slot_stage);
-    if (!l->place || !l->last_use || !l->slot || !l->slot_stage)
+    if (!l->place || !l->last_use || !l->home || !l->home_offset || !l->taken ||
+        !l->slot || !l->slot_stage)
         return GRADC_ENOMEM;
     l->p->misaligned = gradc_lower_get(l, l->p->n_args + 1);
     if (l->p->misaligned == NULL)
@@ -304,6 +359,7 @@ static gradc_status lower(gradc_lowering *l, size_t n_results, const gradc_id *r
             (uint8_t)(gradc_dtype_size(gradc_dtype_of(l->g, i + 1)) - 1);
     find_last_uses(l, n_results, result);
     place_fixed(l, l->p->n_args, n_results, result);
+    find_homes(l);
     for (uint32_t at = 0; at < l->s->n_stage; at++)
         GRADC_TRY(lower_stage(l, at));
     GRADC_TRY(copy_results(l, n_results, result));
@@ -326,6 +382,9 @@ gradc_status gradc_lower_program(const gradc_graph *g, const gradc_schedule *s,
     gradc_plan_free(&l.plan);
     gradc_release(l.place);
     gradc_release(l.last_use);
+    gradc_release(l.home);
+    gradc_release(l.home_offset);
+    gradc_release(l.taken);
     gradc_release(l.slot);
     gradc_release(l.slot_stage);
     if (status == GRADC_OK)

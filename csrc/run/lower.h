@@ -16,6 +16,9 @@ typedef struct gradc_lowering {
     gradc_ref *place;       /* by id - 1: memory of nodes that have some */
     uint32_t *last_use;     /* by id - 1: stage + 1 after which it is dead; 0: a
                                    value no other stage reads */
+    gradc_id *home;         /* by id - 1: the concat that x is computed inside of */
+    size_t *home_offset;    /* by id - 1: bytes from the start of its home */
+    bool *taken;            /* by id - 1: has its piece of the workspace */
     uint32_t *slot;         /* by id - 1: for the loop being lowered */
     uint32_t *slot_stage;   /* by id - 1: the stage + 1 that `slot` belongs to */
     gradc_ref temporary[2]; /* of the step being lowered */
