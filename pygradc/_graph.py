@@ -133,7 +133,10 @@ class Graph:
             return x or lib.gradc_const(self.h, code, value) or check(self.h)
         if self.recording or value in STRUCTURAL:
             return lib.gradc_const(self.h, code, value) or check(self.h)
-        return self.leaf(DTYPES[code].type(value), DATA)
+        x = lib.gradc_input(self.h, code, 0, ffi.NULL, DATA) or check(self.h)
+        self.values[x] = DTYPES[code].type(value)
+        self.leaves.append(x)
+        return x
 
     def capture(self, array):
         """Id of a leaf for an array met while tracing."""

@@ -128,10 +128,10 @@ class Trace:
         if type(x) is Expr:
             if x.graph is not graph:
                 raise errors.GraphError("an argument belongs to a trace that has ended")
-            return Expr(graph, lib.gradc_ident(graph.h, x.id, role), x.code)
+            return Expr(graph, lib.gradc_ident(graph.h, x.id, role), x.code, x._shape)
         if x.ndim and not x.flags.c_contiguous:
             x = np.asarray(x, order="C")
-        return Expr(graph, graph.leaf(x, role), CODES[x.dtype])
+        return Expr(graph, graph.leaf(x, role), CODES[x.dtype], x.shape)
 
     def _variable(self, arg):
         """An argument that is not differentiated: float arrays are variables."""
