@@ -1,4 +1,10 @@
-/* contract.c -- matrix products: one kernel call for each pair of matrices. */
+/* contract.c -- matrix products: one kernel call for each pair of matrices.
+ *
+ * Large products are cut into tasks: a batch into runs of matrices, each matrix of r
+ * into rows and columns. Sizes alone decide how. */
+#include <math.h>
+
+#include "base/pool.h"
 #include "base/status.h"
 #include "ir/shape.h"
 #include "run/lower.h"
@@ -10,34 +16,153 @@ typedef struct matmul_step {
     size_t element;
     int batch_rank;
     int64_t batch, dim[GRADC_MAX_RANK];
-    int64_t x_stride[GRADC_MAX_RANK], y_stride[GRADC_MAX_RANK];
+    int64_t x_stride[GRADC_MAX_RANK], y_stride[GRADC_MAX_RANK], r_stride;
+    int64_t each;            /* matrices of a task */
+    size_t rows, cols;       /* pieces of a matrix */
+    size_t n_tasks, scratch; /* bytes of one worker */
+    unsigned workers;
 } matmul_step;
 
-static gradc_status run_matmul(const void *step, const gradc_frame *f)
+/* ---- cutting ---- */
+
+/* A task takes TASK_NS or more, and fewer than FEWEST are not worth waking a thread.
+ * Pieces are multiples of ROWS, COLUMNS and, in a vector, LANES, or end at the edge. */
+enum { TASK_NS = 5000, FEWEST = 4, MOST = 16 };
+enum { ROWS = 16, COLUMNS = 48, LANES = 64, WIDE = 256 };
+
+static size_t least(size_t x, size_t y) { return x < y ? x : y; }
+
+/* What an axis is cut into when r has `other` elements across it. */
+static size_t unit_of(size_t unit, size_t other) { return other == 1 ? LANES : unit; }
+
+static size_t most_pieces(size_t n, size_t unit) { return n < unit ? 1 : n / unit; }
+
+/* Where piece `i` of `pieces` begins; there are at least as many units. */
+static size_t edge(size_t i, size_t pieces, size_t n, size_t unit)
 {
-    const matmul_step *s = step;
-    gradc_matmul_task t = s->task;
-    const char *x = gradc_ref_at(f, s->x), *y = gradc_ref_at(f, s->y);
-    char *r = gradc_ref_at(f, s->r);
-    int64_t at[GRADC_MAX_RANK] = {0};
-    t.scratch = f->scratch;
-    for (int64_t b = 0; b < s->batch; b++) {
-        t.x = x;
-        t.y = y;
-        t.r = r;
-        s->table->run(&t);
-        r += t.m * t.n * s->element;
+    return i == pieces ? n : n / unit * i / pieces * unit;
+}
+
+/* A guess at the time of one product, bound by arithmetic or by memory. */
+static double nanoseconds(const gradc_matmul_task *t, size_t element)
+{
+    const double m = (double)t->m, n = (double)t->n, k = (double)t->k;
+    return (double)element * fmax(m * n * k / 512, (m * k + k * n + m * n) / 64);
+}
+
+/* Columns in pieces of WIDE first, so that what several tasks pack of x and y is little
+ * beside the products it enters. */
+static void cut_matrix(matmul_step *s, size_t pieces)
+{
+    const size_t m = most_pieces(s->task.m, unit_of(ROWS, s->task.n));
+    const size_t n = most_pieces(s->task.n, unit_of(COLUMNS, s->task.m));
+    const size_t wide = s->task.m == 1 ? n : most_pieces(s->task.n, WIDE);
+    s->cols = least(pieces, wide);
+    s->rows = least((pieces + s->cols - 1) / s->cols, m);
+    s->cols = least((pieces + s->rows - 1) / s->rows, n);
+}
+
+static void cut(matmul_step *s)
+{
+    const double ns = (double)s->batch * nanoseconds(&s->task, s->element);
+    const int64_t tasks = (int64_t)fmin(ns / TASK_NS, MOST);
+    s->rows = s->cols = 1;
+    s->each = s->batch;
+    if (tasks >= FEWEST) {
+        s->each = (s->batch + tasks - 1) / tasks;
+        if (s->batch < tasks)
+            cut_matrix(s, (size_t)((tasks + s->batch - 1) / s->batch));
+    }
+    if (s->each > 0)
+        s->n_tasks = (size_t)((s->batch + s->each - 1) / s->each) * s->rows * s->cols;
+}
+
+/* ---- running ---- */
+
+typedef struct matmul_call {
+    const matmul_step *s;
+    const gradc_frame *f;
+} matmul_call;
+
+/* The piece of the product `t` that belongs to task number `task`. */
+static void take_piece(const matmul_step *s, size_t task, gradc_matmul_task *t)
+{
+    const ptrdiff_t size = (ptrdiff_t)s->element;
+    const size_t row = task / s->cols % s->rows, col = task % s->cols;
+    const size_t row_unit = unit_of(ROWS, t->n), col_unit = unit_of(COLUMNS, t->m);
+    const size_t i = edge(row, s->rows, t->m, row_unit);
+    const size_t j = edge(col, s->cols, t->n, col_unit);
+    t->m = edge(row + 1, s->rows, t->m, row_unit) - i;
+    t->n = edge(col + 1, s->cols, t->n, col_unit) - j;
+    t->x = (const char *)t->x + (ptrdiff_t)i * t->x_row * size;
+    t->y = (const char *)t->y + (ptrdiff_t)j * t->y_col * size;
+    t->r = (char *)t->r + ((ptrdiff_t)i * t->r_row + (ptrdiff_t)j) * size;
+}
+
+/* `n` products from matrix number `first` of the batch on, which is where `t` is. */
+static void run_batch(const matmul_step *s, gradc_matmul_task *t, int64_t first,
+                      int64_t n)
+{
+    const ptrdiff_t size = (ptrdiff_t)s->element;
+    int64_t at[GRADC_MAX_RANK];
+    ptrdiff_t x = 0, y = 0;
+    t->r = (char *)t->r + first * s->r_stride * size;
+    for (int i = s->batch_rank - 1; i >= 0; first /= s->dim[i], i--) {
+        at[i] = first % s->dim[i];
+        x += at[i] * s->x_stride[i], y += at[i] * s->y_stride[i];
+    }
+    const char *const x0 = t->x, *const y0 = t->y;
+    for (;; t->r = (char *)t->r + s->r_stride * size) {
+        t->x = x0 + x * size;
+        t->y = y0 + y * size;
+        s->table->run(t);
+        if (--n == 0)
+            return;
         for (int i = s->batch_rank - 1; i >= 0; i--) {
-            x += s->x_stride[i] * (int64_t)s->element;
-            y += s->y_stride[i] * (int64_t)s->element;
+            x += s->x_stride[i], y += s->y_stride[i];
             if (++at[i] < s->dim[i])
                 break;
-            x -= s->dim[i] * s->x_stride[i] * (int64_t)s->element;
-            y -= s->dim[i] * s->y_stride[i] * (int64_t)s->element;
+            x -= s->dim[i] * s->x_stride[i], y -= s->dim[i] * s->y_stride[i];
             at[i] = 0;
         }
     }
+}
+
+static void run_task(void *context, size_t task, unsigned worker)
+{
+    const matmul_call *c = context;
+    const matmul_step *s = c->s;
+    gradc_matmul_task t = s->task;
+    t.x = gradc_ref_at(c->f, s->x);
+    t.y = gradc_ref_at(c->f, s->y);
+    t.r = gradc_ref_at(c->f, s->r);
+    t.scratch = c->f->scratch + worker * s->scratch;
+    if (s->rows * s->cols > 1)
+        take_piece(s, task, &t);
+    const int64_t first = (int64_t)(task / (s->rows * s->cols)) * s->each;
+    run_batch(s, &t, first, s->batch - first < s->each ? s->batch - first : s->each);
+}
+
+static gradc_status run_matmul(const void *step, const gradc_frame *f)
+{
+    matmul_call c = {step, f};
+    gradc_pool_run(c.s->n_tasks, c.s->workers, run_task, &c);
     return GRADC_OK;
+}
+
+/* ---- lowering ---- */
+
+/* Scratch memory of one worker: enough for the largest piece. */
+static size_t scratch_of(const matmul_step *s)
+{
+    size_t most = 0;
+    for (size_t task = 0; task < s->rows * s->cols; task++) {
+        gradc_matmul_task t = s->task;
+        take_piece(s, task, &t);
+        const size_t bytes = s->table->scratch(t.m, t.n, t.k);
+        most = bytes > most ? bytes : most;
+    }
+    return gradc_align(most);
 }
 
 /* Operand x with its batch axes broadcast to those of the result `s`. */
@@ -87,7 +212,10 @@ gradc_status gradc_lower_matmul(gradc_lowering *l, uint32_t at)
                                      .y_row = y.stride[rank - 2],
                                      .y_col = y.stride[rank - 1],
                                      .r_row = s->dim[rank - 1]};
-    gradc_lower_scratch(l,
-                        step->table->scratch(step->task.m, step->task.n, step->task.k));
+    step->r_stride = s->dim[rank - 2] * s->dim[rank - 1];
+    cut(step);
+    step->scratch = scratch_of(step);
+    step->workers = step->n_tasks > 1 ? gradc_pool_workers() : 1;
+    gradc_lower_scratch(l, step->workers * step->scratch);
     return gradc_lower_step(l, "matmul", run_matmul, step);
 }

@@ -1,7 +1,8 @@
 /* test_matmul.c -- matrix products against a naive loop, on every ISA of this machine.
  *
  * Every shape is computed twice, whole and cut into four, and must give the same bits;
- * memory beside r and past the scratch must stay as it was. */
+ * memory beside r and past the scratch must stay as it was. Programs, which cut large
+ * products into tasks, must give the bits of one call for any number of threads. */
 #include "kernels.h"
 
 /* How an operand lies: in C or Fortran order, backwards, with gaps both ways. */
@@ -159,8 +160,102 @@ static void test_long_dot(const tables *s)
     free(x), free(y);
 }
 
+/* ---- programs: products cut into tasks ---- */
+
+/* An operand of a program: `batch` matrices, or one for all if `shared`, which are
+ * transposed in memory or not. */
+typedef struct operand {
+    size_t batch, m, n;
+    bool shared, transposed;
+    gradc_id input, node;
+    void *memory;
+} operand;
+
+static void add_operand(gradc_graph *g, int type, operand *x)
+{
+    const int64_t count = x->batch == 0 || x->shared ? 1 : (int64_t)x->batch;
+    const int64_t m = (int64_t)x->m, n = (int64_t)x->n;
+    const int64_t dim[] = {count, x->transposed ? n : m, x->transposed ? m : n};
+    const int rank = x->batch > 0 && !x->shared ? 3 : 2;
+    const int perm3[] = {0, 2, 1}, perm2[] = {1, 0};
+    x->memory = make_random(type, (size_t)count * x->m * x->n);
+    x->input = gradc_input(g, (gradc_dtype)type, rank, dim + 3 - rank, 0);
+    x->node = x->transposed ? gradc_transpose(g, x->input, rank == 3 ? perm3 : perm2)
+                            : x->input;
+}
+
+/* What one call of the kernel for each matrix gives. */
+static void *multiply_uncut(const gradc_matmul_table *table, int type, const operand *x,
+                            const operand *y)
+{
+    const size_t m = x->m, k = x->n, n = y->n, size = size_of[type];
+    const size_t batch = x->batch > 0 ? x->batch : 1;
+    char *r = make(type, batch * m * n);
+    for (size_t b = 0; b < batch; b++) {
+        gradc_matmul_task t = {.m = m, .n = n, .k = k};
+        t.x = (const char *)x->memory + (x->shared ? 0 : b * m * k * size);
+        t.x_row = x->transposed ? 1 : (ptrdiff_t)k;
+        t.x_col = x->transposed ? (ptrdiff_t)m : 1;
+        t.y = (const char *)y->memory + (y->shared ? 0 : b * k * n * size);
+        t.y_row = y->transposed ? 1 : (ptrdiff_t)n;
+        t.y_col = y->transposed ? (ptrdiff_t)k : 1;
+        t.r = r + b * m * n * size;
+        t.r_row = (ptrdiff_t)n;
+        matmul(table, t);
+    }
+    return r;
+}
+
+static void check_program(const tables *s, int type, operand x, operand y)
+{
+    gradc_graph *g = gradc_graph_new();
+    add_operand(g, type, &x), add_operand(g, type, &y);
+    const gradc_id in[] = {x.input, y.input}, r = gradc_matmul(g, x.node, y.node);
+    const size_t batch = x.batch > 0 ? x.batch : 1;
+    const size_t bytes = batch * x.m * y.n * size_of[type];
+    void *expected = multiply_uncut(s->matmul[type], type, &x, &y);
+    for (int threads = 1; threads <= 8; threads += 7) {
+        gradc_program *p = NULL;
+        gradc_message msg = {""};
+        gradc_set_threads(threads);
+        CHECK(gradc_compile(g, 2, in, 1, &r, &p, &msg) == GRADC_OK, "%s", msg.text);
+        void *work = malloc(gradc_program_workspace(p)), *got = malloc(bytes + 1);
+        const void *args[] = {x.memory, y.memory};
+        CHECK(gradc_run(p, args, &got, work, &msg) == GRADC_OK, "%s", msg.text);
+        CHECK(memcmp(got, expected, bytes) == 0, "%s %zu x %zux%zux%zu, %d threads",
+              type_name[type], x.batch, x.m, x.n, y.n, threads);
+        free(work), free(got);
+        gradc_program_free(p);
+    }
+    gradc_graph_free(g);
+    free(x.memory), free(y.memory), free(expected);
+}
+
+static void test_tasks(const tables *s, int type)
+{
+    static const size_t shapes[][4] = {
+        {0, 131, 133, 137}, {0, 300, 301, 303}, {0, 17, 1100, 211}, {0, 1501, 50, 31},
+        {0, 30, 3001, 47},  {0, 3001, 151, 1},  {0, 1, 151, 3001},  {0, 1, 3001, 151},
+        {0, 1003, 1, 517},  {0, 2, 20000, 2},   {0, 1, 200003, 1},  {0, 3, 200003, 1},
+        {3, 120, 121, 97},  {40, 40, 41, 43},   {5000, 4, 5, 3},    {7, 1, 4001, 33},
+        {2, 600, 0, 600},   {0, 1, 100001, 12}, {0, 12, 100001, 1},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int how = 0; how < 4; how++) {
+            const size_t *d = shapes[i];
+            const bool shared = d[0] > 0 && (i + (size_t)how) % 2;
+            const operand x = {d[0], d[1], d[2], false, how & 1, 0, 0, NULL};
+            const operand y = {d[0], d[2], d[3], shared, how & 2, 0, 0, NULL};
+            check_program(s, type, x, y);
+        }
+}
+
 int main(void)
 {
+    for (int isa = 0; isa < ISAS; isa++)
+        if (strcmp(all[isa].isa, gradc_isa()) == 0)
+            for (int type = GRADC_F64; type <= GRADC_F32; type++)
+                test_tasks(&all[isa], type);
     for (int isa = 0; isa < ISAS; isa++) {
         if (!usable(isa))
             continue;
