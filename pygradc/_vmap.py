@@ -8,7 +8,6 @@ from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
 from pygradc._graph import Graph, as_supported, plain, state, traced_call, tracing
 from pygradc._lib import CODES, DATA, DEFERRED, error
-from pygradc._numpy.shaping import axis_index, broadcast_to
 from pygradc._program import Program, batch_nodes, cached_program
 from pygradc._trace import level_of, like, settled
 
@@ -136,7 +135,7 @@ class _Batch:
                 f"vmap: {where} is a {type(x).__name__}, which has no axis to map: "
                 "give it in_axes None",
             )
-        axis = axis_index(axis, x.ndim, f"vmap: {where}")
+        axis = _axis_index(axis, x.ndim, f"vmap: {where}")
         n = x.shape[axis]
         if self.size is None:
             self.size, self.sized = n, f"{where} has {n} (axis {axis} of {x.shape})"
@@ -211,15 +210,22 @@ class _Batch:
                     "argument",
                 )
             return y
-        axis = axis_index(axis, y.ndim + 1, "vmap: out_axes")
+        axis = _axis_index(axis, y.ndim + 1, "vmap: out_axes")
         if node:
             by = Expr(self.graph, node, y.code)
         else:
-            by = broadcast_to(y, (self.size, *y.shape))
+            by = np.broadcast_to(y, (self.size, *y.shape))
         return np.moveaxis(by, 0, axis)
 
 
-# ---- trees of axes ----
+# ---- axes, and trees of them ----
+
+
+def _axis_index(axis, ndim, what):
+    """`axis` counted from the front."""
+    if not -ndim <= axis < ndim:
+        raise error(errors.IndexRangeError, f"{what}: axis {axis} of {ndim} dimensions")
+    return axis % ndim
 
 
 def _for_arguments(in_axes, args):

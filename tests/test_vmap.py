@@ -447,6 +447,30 @@ def test_slopes_at_kinks_are_those_of_the_loop(f):
     assert_same(pg.vmap(against)(x, y), single)
 
 
+@pytest.mark.parametrize("elements", [1, 30, 70, 1 << 19])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_jacobians_in_blocks_of_rows_or_columns(monkeypatch, elements, dtype):
+    monkeypatch.setattr("pygradc._jacobian.MOST_ELEMENTS", elements)
+    rng = np.random.default_rng(elements)
+    A, x = (rng.normal(size=s).astype(dtype) for s in ((7, 3), (3,)))
+    rows = (1 - np.tanh(A @ x) ** 2)[:, None] * A
+    wide = np.diag(np.sum((1 - np.tanh(A.T) ** 2) * A.T, 0))
+    outer = np.einsum("ik,j->ijk", np.eye(3), x) + np.einsum("jk,i->ijk", np.eye(3), x)
+    for f, at, true in (
+        (lambda x: np.tanh(A @ x), x, rows),
+        (lambda x: np.sum(np.tanh(A.T * x), 0), np.ones(7, dtype), wide),
+        (lambda x: np.stack([A @ x, np.ones(7, dtype)]), x, np.stack([A, 0 * A])),
+        (lambda x: np.outer(x, x), x, outer),
+        (lambda x: x[:2] @ A.T[:2], x, A * [1, 1, 0]),
+    ):
+        for jacobian in (pg.jacobian(f), pg.jit(pg.jacobian(f))):
+            found = np.asarray(jacobian(at))
+            assert found.flags.c_contiguous
+            assert (found.dtype, found.shape) == (dtype, f(at).shape + at.shape)
+            eps = np.finfo(dtype).eps
+            np.testing.assert_allclose(found, true, 50 * eps, 50 * eps)
+
+
 # ---- errors ----
 
 
