@@ -1,9 +1,9 @@
 /* gradc.h -- expression graphs, their derivatives, and programs that compute them.
  *
  * The life of a computation: build a graph from inputs; extend it with the nodes of
- * derivatives (gradc_vjp, gradc_jvp); compile chosen nodes into a program; run the
- * program on memory of your own. Graphs serve one thread at a time; programs are
- * immutable and may run in many.
+ * derivatives (gradc_vjp, gradc_jvp) and of batches (gradc_batch); compile chosen nodes
+ * into a program; run the program on memory of your own. Graphs serve one thread at a
+ * time; programs are immutable and may run in many.
  *
  * Builders return the id of a node, or 0, "no node", after an error; 0 as an operand
  * gives 0, so expressions nest without checks, and gradc_graph_status tells what went
@@ -171,6 +171,12 @@ GRADC_API gradc_status gradc_vjp(gradc_graph *g, gradc_id y, gradc_id dr, size_t
 GRADC_API gradc_status gradc_jvp(gradc_graph *g, size_t n, const gradc_id *x,
                                  const gradc_id *tx, size_t m, const gradc_id *y,
                                  gradc_id *ty);
+/* A whole batch at once: by[j] is y[j] where each x[i] is bx[i], which has an axis of
+ * length `size` in front of the shape of x[i]; so has by[j]. 0 if y[j] depends on no x
+ * and is the same for all. Only what depends on the x is built anew. */
+GRADC_API gradc_status gradc_batch(gradc_graph *g, int64_t size, size_t n,
+                                   const gradc_id *x, const gradc_id *bx, size_t m,
+                                   const gradc_id *y, gradc_id *by);
 /* 1 if every element of y depends on the element of x in its own place alone, so that
  * the Jacobian is diagonal; 0 if that cannot be told. */
 GRADC_API int gradc_is_diagonal(gradc_graph *g, gradc_id y, gradc_id x);

@@ -163,7 +163,7 @@ class Graph:
         Raises
         ------
         ConcretizationError
-            `x` depends on an argument that has no value yet, as under `jit`.
+            `x` depends on an argument that has no value yet, as under `jit` and `vmap`.
         """
         known = self.values.get(x)
         if known is not None:
@@ -172,7 +172,7 @@ class Graph:
             raise error(
                 errors.ConcretizationError,
                 f"{what} was asked of an expression whose variables have no values: "
-                "under jit use np.where, or leave this part out of jit",
+                "under jit and vmap use np.where, or leave this part out of them",
             )
         leaves, key = self._cone(x)
         program = cached_program(("cone", *key), lambda: Program(self, leaves, [x]))

@@ -1,13 +1,20 @@
 """Jacobians and Hessians, in numerator layout: rows are outputs, columns inputs."""
 
 import functools
+import math
 
 import numpy as np
 
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
-from pygradc._lib import error, lib
-from pygradc._program import Program, cached_program, jvp_nodes, vjp_nodes
+from pygradc._lib import DATA, DEFERRED, error, lib
+from pygradc._program import (
+    Program,
+    batch_nodes,
+    cached_program,
+    jvp_nodes,
+    vjp_nodes,
+)
 from pygradc._trace import Trace, positions
 from pygradc._transform import grad
 
@@ -112,72 +119,105 @@ for _name in "add sub mul truediv pow radd rsub rmul rtruediv neg abs eq ne".spl
 Diagonal.__hash__ = object.__hash__
 
 
-# ---- in the graph: inside another trace ----
+# ---- one derivative for each of the identity's rows, in batches ----
+
+# Elements that a batch of derivatives has at most in one array: what stays in cache.
+MOST_ELEMENTS = 1 << 19
+
+
+def _line(graph, y, x, by_rows):
+    """A seed, and the row or column of the Jacobian that it gives."""
+    side = y if by_rows else x
+    seed = graph.input(side.code, side.shape, DEFERRED)
+    if by_rows:
+        (line,) = vjp_nodes(graph, y.id, seed, [x.id])
+    else:
+        (line,) = jvp_nodes(graph, [x.id], [seed], [y.id])
+    return seed, line
+
+
+def _block(graph, seed, n):
+    """How many of n seeds to take at a time, in even parts."""
+    largest, reached = 1, {seed}
+    for node in range(seed + 1, lib.gradc_graph_size(graph.h) + 1):
+        info = graph.describe(node)
+        if not reached.isdisjoint(getattr(info, "in")[0 : info.n_in]):
+            reached.add(node)
+            largest = max(largest, math.prod(info.dim[0 : info.rank]))
+    blocks = -(-n // max(1, MOST_ELEMENTS // largest))
+    return -(-n // blocks)
+
+
+def _batched_line(graph, seed, line, bseeds):
+    """The lines for a batch of seeds, as rows of a matrix."""
+    size = bseeds.shape[0]
+    (node,) = batch_nodes(graph, size, [seed], [bseeds.id], [line])
+    code = graph.code(line)
+    if not node:
+        return np.broadcast_to(Expr(graph, line, code).reshape(-1), (size, -1))
+    return Expr(graph, node, code).reshape(size, -1)
 
 
 def _nested_jacobian(trace, y, x):
-    """The Jacobian as an Expr, one pass for each row or column, the fewer of them."""
+    """The Jacobian as an Expr: inside another trace."""
     graph = trace.graph
-    by_rows = y.size <= x.size
-    side = y if by_rows else x
     if y.size == 0 or x.size == 0:
         return lift(graph, np.zeros(y.shape + x.shape, y.dtype))
-    lines = []
-    for i in range(side.size):
-        seed = np.zeros(side.size, side.dtype)
-        seed[i] = 1
-        seed = lift(graph, seed.reshape(side.shape)).id
-        if by_rows:
-            (line,) = vjp_nodes(graph, y.id, seed, [x.id])
-            lines.append(Expr(graph, line, x.code))
-        else:
-            (line,) = jvp_nodes(graph, [x.id], [seed], [y.id])
-            lines.append(Expr(graph, line, y.code))
-    axis = 0 if by_rows else -1
-    return np.stack(lines, axis).reshape(y.shape + x.shape)
+    by_rows = y.size <= x.size
+    side = y if by_rows else x
+    seed, line = _line(graph, y, x, by_rows)
+    block = _block(graph, seed, side.size)
+    eye = np.eye(side.size, dtype=side.dtype).reshape(-1, *side.shape)
+    parts = [
+        _batched_line(graph, seed, line, lift(graph, eye[i : i + block]))
+        for i in range(0, side.size, block)
+    ]
+    lines = np.concatenate(parts)
+    return (lines if by_rows else lines.T).reshape(y.shape + x.shape)
 
 
-# ---- outermost: run a program for each row or column ----
-
-
-def _seeded_program(trace, y, x, by_rows):
-    """Program from the leaves and a seed to one row, or one column."""
+def _seeded_program(trace, y, x, by_rows, size):
+    """Program from the leaves and a batch of seeds to as many rows or columns, and the
+    length of the batch: `size`, or what is a good part of it."""
     graph = trace.graph
     leaves = list(graph.leaves)
     side = y if by_rows else x
 
     def make():
-        seed = graph.input(side.code, side.shape, 0)
-        if by_rows:
-            line = vjp_nodes(graph, y.id, seed, [x.id])
-        else:
-            line = jvp_nodes(graph, [x.id], [seed], [y.id])
-        return Program(graph, [*leaves, seed], line)
+        seed, line = _line(graph, y, x, by_rows)
+        block = _block(graph, seed, size)
+        bseeds = graph.input(side.code, (block, *side.shape), DATA)
+        lines = _batched_line(graph, seed, line, Expr(graph, bseeds, side.code))
+        return Program(graph, [*leaves, bseeds], [lines.id]), block
 
-    key = ("jacobian", by_rows, trace.key, x.id, y.id)
-    return cached_program(key, make), [graph.values[i] for i in leaves]
+    key = ("jacobian", by_rows, size, trace.key, x.id, y.id)
+    program, block = cached_program(key, make)
+    return program, block, [graph.values[i] for i in leaves]
 
 
 def _dense_jacobian(trace, y, x):
     by_rows = y.size <= x.size
-    side = y if by_rows else x
-    program, values = _seeded_program(trace, y, x, by_rows)
-    shaped = np.zeros(side.shape, side.dtype)
-    seed = shaped.reshape(-1)
-    dtype = x.dtype if by_rows else y.dtype
-    result = np.empty((y.size, x.size), dtype)
-    lines = result if by_rows else result.T
-    for i in range(side.size):
-        seed[i] = 1
-        (line,) = program([*values, shaped])
-        lines[i] = line.ravel()
-        seed[i] = 0
+    side, other = (y, x) if by_rows else (x, y)
+    n = side.size
+    if n == 0 or other.size == 0:
+        return np.zeros(y.shape + x.shape, other.dtype)
+    program, block, values = _seeded_program(trace, y, x, by_rows, n)
+    lines = None if block == n else np.empty((n, other.size), other.dtype)
+    for i in range(0, n, block):
+        seeds = np.zeros((block, n), side.dtype)
+        np.fill_diagonal(seeds[:, i:], 1)
+        (found,) = program([*values, seeds.reshape(block, *side.shape)])
+        if lines is None:
+            lines = found
+        else:
+            lines[i : i + block] = found[: n - i]
+    result = lines if by_rows else np.asarray(lines.T, order="C")
     return result.reshape(y.shape + x.shape)
 
 
 def _diagonal_jacobian(trace, y, x):
-    program, values = _seeded_program(trace, y, x, False)
-    (line,) = program([*values, np.ones(x.shape, x.dtype)])
+    program, _, values = _seeded_program(trace, y, x, False, 1)
+    (line,) = program([*values, np.ones((1, *x.shape), x.dtype)])
     return Diagonal(line.reshape(y.shape))
 
 
@@ -251,8 +291,8 @@ def jacobian(function, argnums=0):
 
     Notes
     -----
-    One pass of the function for each row (reverse mode) or column (forward mode),
-    whichever are fewer; one pass for a diagonal Jacobian.
+    One derivative for each row (reverse mode) or column (forward mode), whichever are
+    fewer, as batches of them that run like `vmap`; one pass for a diagonal Jacobian.
 
     Examples
     --------
@@ -288,8 +328,7 @@ def hessian(function, argnums=0):
 
     Notes
     -----
-    Forward or reverse mode over the reverse-mode gradient, one pass for each element
-    of the input.
+    Reverse mode over the reverse-mode gradient, for a batch of rows at a time.
 
     Examples
     --------

@@ -193,3 +193,12 @@ def jvp_nodes(graph, xs, txs, ys):
     if lib.gradc_jvp(graph.h, len(xs), xs, txs, len(ys), ys, ty) != lib.GRADC_OK:
         check(graph.h)
     return list(ty)
+
+
+def batch_nodes(graph, size, xs, bxs, ys):
+    """Ids of the `ys` for a batch of `size`, in which `xs` are `bxs`; 0 for those that
+    are the same for all."""
+    by = ffi.new("gradc_id[]", len(ys))
+    if lib.gradc_batch(graph.h, size, len(xs), xs, bxs, len(ys), ys, by) != 0:
+        check(graph.h)
+    return list(by)

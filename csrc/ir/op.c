@@ -26,9 +26,9 @@
 #define TEST(name, arity, types, c, tex)                                               \
     ROW(name, TEST, arity, types, LOOP, c, tex, 0, 0)
 #define MANY GRADC_ARITY_MANY
-#define LINEAR(name, arity, types, step, shape, transpose, tex)                        \
+#define LINEAR(name, arity, types, step, shape, transpose, batch, tex)                 \
     ROW(name, LINEAR, arity, types, step, NULL, tex, 0, 0)
-#define GENERAL(name, arity, types, step, shape, vjp, jvp, tex)                        \
+#define GENERAL(name, arity, types, step, shape, vjp, jvp, batch, tex)                 \
     ROW(name, GENERAL, arity, types, step, NULL, tex, 0, 0)
 
 static const gradc_op_row rows[GRADC_OP_COUNT] = {

@@ -4,6 +4,8 @@
 of functions stand in modules of their own and are imported at first use.
 """
 
+import functools
+
 import numpy as np
 
 from pygradc import errors
@@ -59,8 +61,9 @@ def differentiable():
     return list(_functions) + list(_ufuncs)
 
 
+@functools.cache
 def load():
-    """Imports the families."""
+    """Imports the families, at the first call."""
     from pygradc._numpy import (  # noqa: F401
         calculus,
         constant,
@@ -159,9 +162,7 @@ def apply_ufunc(self, ufunc, method, *inputs, **kwargs):
         own = _ufuncs.get(ufunc)
         if own is not None:
             return own(*inputs)
-    if not _ufuncs:
-        load()
-        return apply_ufunc(self, ufunc, method, *inputs, **kwargs)
+    load()
     for option in ("casting", "order", "subok", "signature"):
         kwargs.pop(option, None)
     out = kwargs.pop("out", None)
