@@ -180,6 +180,11 @@ GRADC_API gradc_status gradc_batch(gradc_graph *g, int64_t size, size_t n,
 /* 1 if every element of y depends on the element of x in its own place alone, so that
  * the Jacobian is diagonal; 0 if that cannot be told. */
 GRADC_API int gradc_is_diagonal(gradc_graph *g, gradc_id y, gradc_id x);
+/* Where the Jacobian of y by x is not zero, told from the graph alone: out, of size(y)
+ * rows of size(x) bytes, gets 1 where an element of y may depend on one of x, else 0.
+ * 1 everywhere if telling would take too much memory. */
+GRADC_API gradc_status gradc_pattern(gradc_graph *g, gradc_id y, gradc_id x,
+                                     uint8_t *out);
 
 /* ---- programs ---- */
 

@@ -6,7 +6,8 @@ import math
 import numpy as np
 
 from pygradc import _tree, errors
-from pygradc._expr import Expr, lift
+from pygradc._compress import Plan
+from pygradc._expr import Expr, expr, lift
 from pygradc._lib import DATA, DEFERRED, error, lib
 from pygradc._program import (
     Program,
@@ -119,7 +120,7 @@ for _name in "add sub mul truediv pow radd rsub rmul rtruediv neg abs eq ne".spl
 Diagonal.__hash__ = object.__hash__
 
 
-# ---- one derivative for each of the identity's rows, in batches ----
+# ---- derivatives in batches: one for each row or column, or sum of them ----
 
 # Elements that a batch of derivatives has at most in one array: what stays in cache.
 MOST_ELEMENTS = 1 << 19
@@ -154,7 +155,8 @@ def _batched_line(graph, seed, line, bseeds):
     (node,) = batch_nodes(graph, size, [seed], [bseeds.id], [line])
     code = graph.code(line)
     if not node:
-        return np.broadcast_to(Expr(graph, line, code).reshape(-1), (size, -1))
+        same = Expr(graph, line, code).reshape(-1)
+        return np.broadcast_to(same, (size, same.size))
     return Expr(graph, node, code).reshape(size, -1)
 
 
@@ -163,61 +165,83 @@ def _nested_jacobian(trace, y, x):
     graph = trace.graph
     if y.size == 0 or x.size == 0:
         return lift(graph, np.zeros(y.shape + x.shape, y.dtype))
-    by_rows = y.size <= x.size
-    side = y if by_rows else x
-    seed, line = _line(graph, y, x, by_rows)
-    block = _block(graph, seed, side.size)
-    eye = np.eye(side.size, dtype=side.dtype).reshape(-1, *side.shape)
-    parts = [
-        _batched_line(graph, seed, line, lift(graph, eye[i : i + block]))
-        for i in range(0, side.size, block)
-    ]
+    plan = Plan(graph, y, x)
+    side = y if plan.by_rows else x
+    seed, line = _line(graph, y, x, plan.by_rows)
+    block = _block(graph, seed, plan.count)
+    parts = []
+    for i in range(0, plan.count, block):
+        seeds = plan.seeds(i, min(block, plan.count - i), side.dtype)
+        seeds = lift(graph, seeds.reshape(-1, *side.shape))
+        parts.append(_batched_line(graph, seed, line, seeds))
     lines = np.concatenate(parts)
-    return (lines if by_rows else lines.T).reshape(y.shape + x.shape)
+    if plan.source is not None:
+        lines = _scattered(lines, plan, y.size * x.size)
+    elif not plan.by_rows:
+        lines = lines.T
+    return lines.reshape(y.shape + x.shape)
 
 
-def _seeded_program(trace, y, x, by_rows, size):
-    """Program from the leaves and a batch of seeds to as many rows or columns, and the
-    length of the batch: `size`, or what is a good part of it."""
+def _scattered(lines, plan, size):
+    """The elements of a Jacobian of `size`, from sums of its rows or columns."""
+    graph, found = lines.graph, lines.reshape(-1)[plan.source]
+    target = lift(graph, plan.target)
+    node = lib.gradc_scatter(graph.h, found.id, target.id, size)
+    return expr(graph, node, found.code)
+
+
+def _seeded_program(trace, y, x):
+    """Plan of the Jacobian, the program from the leaves and a batch of seeds to as many
+    rows or columns, and the length of the batch."""
     graph = trace.graph
     leaves = list(graph.leaves)
-    side = y if by_rows else x
 
     def make():
-        seed, line = _line(graph, y, x, by_rows)
-        block = _block(graph, seed, size)
+        plan = Plan(graph, y, x)
+        side = y if plan.by_rows else x
+        seed, line = _line(graph, y, x, plan.by_rows)
+        block = _block(graph, seed, plan.count)
         bseeds = graph.input(side.code, (block, *side.shape), DATA)
         lines = _batched_line(graph, seed, line, Expr(graph, bseeds, side.code))
-        return Program(graph, [*leaves, bseeds], [lines.id]), block
+        return plan, Program(graph, [*leaves, bseeds], [lines.id]), block
 
-    key = ("jacobian", by_rows, size, trace.key, x.id, y.id)
-    program, block = cached_program(key, make)
-    return program, block, [graph.values[i] for i in leaves]
+    plan, program, block = cached_program(("jacobian", trace.key, x.id, y.id), make)
+    return plan, program, block, [graph.values[i] for i in leaves]
 
 
 def _dense_jacobian(trace, y, x):
-    by_rows = y.size <= x.size
-    side, other = (y, x) if by_rows else (x, y)
-    n = side.size
-    if n == 0 or other.size == 0:
-        return np.zeros(y.shape + x.shape, other.dtype)
-    program, block, values = _seeded_program(trace, y, x, by_rows, n)
+    if y.size == 0 or x.size == 0:
+        return np.zeros(y.shape + x.shape, y.dtype)
+    plan, program, block, values = _seeded_program(trace, y, x)
+    side, other = (y, x) if plan.by_rows else (x, y)
+    n = plan.count
     lines = None if block == n else np.empty((n, other.size), other.dtype)
     for i in range(0, n, block):
-        seeds = np.zeros((block, n), side.dtype)
-        np.fill_diagonal(seeds[:, i:], 1)
-        (found,) = program([*values, seeds.reshape(block, *side.shape)])
+        seeds = plan.seeds(i, block, side.dtype).reshape(block, *side.shape)
+        (found,) = program([*values, seeds])
         if lines is None:
             lines = found
         else:
             lines[i : i + block] = found[: n - i]
-    result = lines if by_rows else np.asarray(lines.T, order="C")
+    if plan.source is not None:
+        result = np.zeros(y.size * x.size, lines.dtype)
+        result[plan.target] = lines.reshape(-1)[plan.source]
+    else:
+        result = lines if plan.by_rows else np.asarray(lines.T, order="C")
     return result.reshape(y.shape + x.shape)
 
 
 def _diagonal_jacobian(trace, y, x):
-    program, _, values = _seeded_program(trace, y, x, False, 1)
-    (line,) = program([*values, np.ones((1, *x.shape), x.dtype)])
+    graph = trace.graph
+    leaves = list(graph.leaves)
+
+    def make():
+        seed, line = _line(graph, y, x, by_rows=False)
+        return Program(graph, [*leaves, seed], [line])
+
+    program = cached_program(("diagonal", trace.key, x.id, y.id), make)
+    ones = np.ones(x.shape, x.dtype)
+    (line,) = program([*[graph.values[i] for i in leaves], ones])
     return Diagonal(line.reshape(y.shape))
 
 
@@ -292,7 +316,10 @@ def jacobian(function, argnums=0):
     Notes
     -----
     One derivative for each row (reverse mode) or column (forward mode), whichever are
-    fewer, as batches of them that run like `vmap`; one pass for a diagonal Jacobian.
+    fewer, as batches of them that run like `vmap`; one for a diagonal Jacobian. Which
+    elements are 0 whatever the numbers is told from the graph, and rows that share no
+    column, or columns that share no row, take one derivative together: a banded
+    Jacobian costs as many as its band is wide (Curtis, Powell & Reid 1974).
 
     Examples
     --------
@@ -328,7 +355,7 @@ def hessian(function, argnums=0):
 
     Notes
     -----
-    Reverse mode over the reverse-mode gradient, for a batch of rows at a time.
+    The Jacobian of the reverse-mode gradient; see `jacobian`.
 
     Examples
     --------

@@ -202,3 +202,11 @@ def batch_nodes(graph, size, xs, bxs, ys):
     if lib.gradc_batch(graph.h, size, len(xs), xs, bxs, len(ys), ys, by) != 0:
         check(graph.h)
     return list(by)
+
+
+def pattern(graph, y, x):
+    """Where the Jacobian of Expr `y` by `x` may differ from 0: uint8 array."""
+    out = empty((y.size, x.size), "uint8")
+    if lib.gradc_pattern(graph.h, y.id, x.id, from_buffer("uint8_t[]", out)) != 0:
+        check(graph.h)
+    return out

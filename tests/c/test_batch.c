@@ -164,6 +164,14 @@ static void test_every_node_is_that_of_each_element(int round)
                   "node %u", pool[j]);
     for (gradc_id r = 1; r <= last; r++)
         compare_node(g, r);
+    for (size_t j = INPUTS; j < MOST; j++) {
+        const size_t size = (size_t)elements(g, pool[j]) * 24;
+        uint8_t *there = malloc(size + 1);
+        CHECK(gradc_pattern(g, pool[j], pool[3], there) == GRADC_OK, "pattern");
+        for (size_t i = 0; i < size; i++)
+            CHECK(there[i] < 2, "node %u", pool[j]);
+        free(there);
+    }
     CHECK(gradc_verify(g) == GRADC_OK, "round %d", round);
     gradc_graph_free(g);
 }

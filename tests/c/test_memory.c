@@ -126,6 +126,13 @@ static gradc_status look(life *l, gradc_id y)
     if (n == (size_t)-1)
         return GRADC_ENOMEM;
     CHECK(n == 3 && leaves[2] == l->index, "%zu leaves", n);
+    uint8_t there[X];
+    memset(there, 77, sizeof there);
+    if (gradc_pattern(l->g, y, l->x, there) != GRADC_OK) {
+        CHECK(there[0] == 77, "pattern");
+        return failure(l->g);
+    }
+    CHECK(there[0] == 1 && there[X - 1] == 1, "a sum of all");
     const gradc_id sine = gradc_unary(l->g, gradc_op_find("sin"), l->x);
     if (sine == 0)
         return failure(l->g);
