@@ -9,7 +9,7 @@ bound to it, so that signatures of one kind share the compiled text.
 
 import functools
 
-from numpy import empty, ndarray
+from numpy import empty, floating, ndarray
 
 from pygradc._lib import ffi, lib
 
@@ -111,7 +111,7 @@ class _Writer:
                 f"or {name}.shape != {shape}"
             )
             self._argument(name)
-        elif hasattr(value, "dtype") or kind is float:
+        elif kind is float or isinstance(value, floating):
             self._check(f"type({name}) is not {self.constant(kind)}")
             self._argument(name)
         else:

@@ -60,6 +60,10 @@ def test_another_signature_is_not_taken_for_the_latest():
         ((1.0,), 2.0),
         ((1.0, 3), 3.0),
         ((1.0, 4), 4.0),
+        ((1.0, np.int64(5)), 5.0),
+        ((1.0, np.int64(6)), 6.0),
+        ((1.0, np.bool_(True)), 1.0),
+        ((1.0, np.bool_(False)), 0.0),
         ((np.ones((2, 3)),), 12.0),
     ]
     for _ in range(3):
