@@ -317,6 +317,14 @@ static gradc_status make_room(cells_builder *b)
                                                                        : GRADC_ENOMEM;
 }
 
+static size_t bytes_of(const cell_copy *c, uint32_t n)
+{
+    size_t sum = 0;
+    for (uint32_t i = 0; i < n; i++)
+        sum += c[i].size;
+    return sum;
+}
+
 static gradc_status lower_cells(cells_builder *b)
 {
     const gradc_lowering *l = b->l;
@@ -330,7 +338,10 @@ static gradc_status lower_cells(cells_builder *b)
     GRADC_TRY(place_leaves(b));
     GRADC_TRY(schedule(b));
     GRADC_TRY(add_stores(b));
-    return gradc_lower_step(b->l, "cells", run_cells, b->step);
+    GRADC_TRY(gradc_lower_step(b->l, "cells", run_cells, b->step));
+    gradc_lower_traffic(b->l, bytes_of(b->step->load, b->step->n_load),
+                        bytes_of(b->step->store, b->step->n_store));
+    return GRADC_OK;
 }
 
 gradc_status gradc_lower_cells(gradc_lowering *l, uint32_t at)

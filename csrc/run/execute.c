@@ -58,13 +58,23 @@ void gradc_program_free(gradc_program *p)
     gradc_release(p);
 }
 
+void gradc_program_memory(const gradc_program *p, gradc_memory *out)
+{
+    *out = (gradc_memory){gradc_program_workspace(p), p->arguments, p->results, 0};
+    for (uint32_t i = 0; i < p->n_step; i++)
+        out->moved += p->step[i].read + p->step[i].written;
+}
+
 size_t gradc_program_print(const gradc_program *p, char *out, size_t size)
 {
     gradc_text t = {out, size, 0};
     gradc_text_add(&t, "%u arguments, %u results, %zu bytes of workspace\n", p->n_args,
                    p->n_results, gradc_program_workspace(p));
-    for (uint32_t i = 0; i < p->n_step; i++)
-        gradc_text_add(&t, "%u: %s\n", i, p->step[i].name);
+    for (uint32_t i = 0; i < p->n_step; i++) {
+        const gradc_run_step *s = &p->step[i];
+        gradc_text_add(&t, "%u: %s, reads %zu and writes %zu bytes\n", i, s->name,
+                       s->read, s->written);
+    }
     return t.need + 1;
 }
 

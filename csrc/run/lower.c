@@ -31,8 +31,15 @@ gradc_status gradc_lower_step(gradc_lowering *l, const char *name, gradc_step_fn
         p->step = grown;
         p->step_room = room;
     }
-    p->step[p->n_step++] = (gradc_run_step){run, data, name};
+    p->step[p->n_step++] = (gradc_run_step){.run = run, .data = data, .name = name};
     return GRADC_OK;
+}
+
+void gradc_lower_traffic(gradc_lowering *l, size_t read, size_t written)
+{
+    gradc_run_step *s = &l->p->step[l->p->n_step - 1];
+    s->read = read;
+    s->written = written;
 }
 
 void gradc_lower_scratch(gradc_lowering *l, size_t bytes)
@@ -142,6 +149,14 @@ static size_t bytes_of(const gradc_graph *g, gradc_id x)
     return (size_t)gradc_shape_of(g, x)->size * gradc_dtype_size(gradc_dtype_of(g, x));
 }
 
+static size_t operand_bytes(const gradc_graph *g, const gradc_node *n)
+{
+    size_t sum = 0;
+    for (uint32_t k = 0; k < n->n_in; k++)
+        sum += bytes_of(g, gradc_node_in(n)[k]);
+    return sum;
+}
+
 /* Operand x of concat r, `offset` bytes into it, is computed in its place there if
  * nobody else needs it elsewhere or for longer. */
 static void find_home(gradc_lowering *l, gradc_id r, gradc_id x, size_t offset)
@@ -205,6 +220,10 @@ static void take_memory(gradc_lowering *l, uint32_t at)
         if (!in_register)
             take(l, x);
     }
+    /* the products that a loop is host to and that come after it */
+    for (uint32_t i = at + 1; l->host[at] == at + 1 && i < l->s->n_stage; i++)
+        if (l->host[i] == at + 1)
+            take(l, l->s->node[l->s->stage[i].first]);
 }
 
 static gradc_status give_if_dead(gradc_lowering *l, gradc_id x, uint32_t at)
@@ -219,20 +238,36 @@ static gradc_status give_if_dead(gradc_lowering *l, gradc_id x, uint32_t at)
                : GRADC_ENOMEM;
 }
 
-/* Gives back what no stage after `at` reads, and the temporaries. */
-static gradc_status give_memory(gradc_lowering *l, uint32_t at)
+/* Gives back what stage `of` reads and no stage after `at` does. */
+static gradc_status give_operands(gradc_lowering *l, uint32_t of, uint32_t at)
 {
-    const gradc_stage *st = &l->s->stage[at];
+    const gradc_stage *st = &l->s->stage[of];
     for (uint32_t i = 0; i < st->count; i++) {
         const gradc_node *n = gradc_node_get(l->g, l->s->node[st->first + i]);
         for (uint32_t k = 0; k < n->n_in; k++)
             GRADC_TRY(give_if_dead(l, root_of(l->g, gradc_node_in(n)[k]), at));
     }
+    return GRADC_OK;
+}
+
+/* Gives back what no stage after `at` reads, and the temporaries. */
+static gradc_status give_memory(gradc_lowering *l, uint32_t at)
+{
+    GRADC_TRY(give_operands(l, at, at));
+    for (uint32_t i = 0; l->host[at] == at + 1 && i < at; i++)
+        if (l->host[i] == at + 1)
+            GRADC_TRY(give_operands(l, i, at));
     for (uint32_t i = 0; i < l->n_temporary; i++)
         if (!gradc_plan_give(&l->plan, l->temporary[i].offset, l->temporary_size[i]))
             return GRADC_ENOMEM;
     l->n_temporary = 0;
     return GRADC_OK;
+}
+
+/* Whether view v shows all of its root as it lies in memory. */
+static bool is_whole(const gradc_graph *g, const gradc_view *v)
+{
+    return gradc_view_is_flat(v) && v->shape.size == gradc_shape_of(g, v->root)->size;
 }
 
 /* Arguments stand where the caller has them; a computed result is computed in place. */
@@ -241,10 +276,12 @@ static void place_fixed(gradc_lowering *l, size_t n_args, size_t n_results,
 {
     for (size_t i = 0; i < n_args; i++)
         l->place[i] = (gradc_ref){BASE_ARGS + (uint32_t)i, 0};
-    for (size_t i = n_results; i-- > 0;)
-        if (l->s->stage_of[result[i] - 1] != 0)
-            l->place[result[i] - 1] =
-                (gradc_ref){BASE_ARGS + (uint32_t)(n_args + i), 0};
+    for (size_t i = n_results; i-- > 0;) {
+        gradc_view v;
+        gradc_view_resolve(l->g, result[i], &v);
+        if (l->s->stage_of[v.root - 1] != 0 && is_whole(l->g, &v))
+            l->place[v.root - 1] = (gradc_ref){BASE_ARGS + (uint32_t)(n_args + i), 0};
+    }
 }
 
 /* ---- copies ---- */
@@ -278,7 +315,10 @@ gradc_status gradc_lower_copy(gradc_lowering *l, const gradc_view *v, gradc_ref 
     c->n = (size_t)v->shape.size;
     c->bytes = gradc_view_is_flat(v) ? c->n * gradc_dtype_size(c->from.dtype) : 0;
     c->move = l->kernels->move[c->from.dtype];
-    return gradc_lower_step(l, "copy", run_copy, c);
+    GRADC_TRY(gradc_lower_step(l, "copy", run_copy, c));
+    const size_t bytes = c->n * gradc_dtype_size(c->from.dtype);
+    gradc_lower_traffic(l, bytes, bytes);
+    return GRADC_OK;
 }
 
 gradc_status gradc_lower_flat(gradc_lowering *l, gradc_id x, gradc_ref *out)
@@ -316,10 +356,17 @@ static gradc_status lower_stage(gradc_lowering *l, uint32_t at)
     const gradc_stage *st = &l->s->stage[at];
     const gradc_node *n = gradc_node_get(l->g, l->s->node[st->first]);
     take_memory(l, at);
+    if (l->host[at] != 0 && l->host[at] != at + 1)
+        return give_memory(l, at);
+    const uint32_t before = l->p->n_step;
     const bool one = st->is_loop && l->g->shape[st->space]->size == 1;
     GRADC_TRY(one           ? gradc_lower_cells(l, at)
               : st->is_loop ? gradc_lower_loop(l, at)
                             : families[gradc_node_row(n)->step](l, at));
+    if (!st->is_loop && l->p->n_step > before &&
+        l->p->step[l->p->n_step - 1].written == 0)
+        gradc_lower_traffic(l, operand_bytes(l->g, n),
+                            bytes_of(l->g, l->s->node[st->first]));
     return give_memory(l, at);
 }
 
@@ -331,8 +378,8 @@ static gradc_status copy_results(gradc_lowering *l, size_t n_results,
         const gradc_ref to = {BASE_ARGS + l->p->n_args + (uint32_t)i, 0};
         gradc_view v;
         gradc_view_resolve(l->g, result[i], &v);
-        if (l->s->stage_of[result[i] - 1] == 0 ||
-            l->place[result[i] - 1].base != to.base)
+        if (l->s->stage_of[v.root - 1] == 0 || !is_whole(l->g, &v) ||
+            l->place[v.root - 1].base != to.base)
             GRADC_TRY(gradc_lower_copy(l, &v, to));
     }
     return GRADC_OK;
@@ -343,23 +390,29 @@ static gradc_status lower(gradc_lowering *l, size_t n_results, const gradc_id *r
     const size_t n = (size_t)l->g->size + 1;
     l->place = gradc_alloc_zero(n, sizeof *l->place);
     l->last_use = gradc_alloc_zero(n, sizeof *l->last_use);
+    l->host = gradc_alloc_zero((size_t)l->s->n_stage + 1, sizeof *l->host);
     l->home = gradc_alloc_zero(n, sizeof *l->home);
     l->home_offset = gradc_alloc_zero(n, sizeof *l->home_offset);
     l->taken = gradc_alloc_zero(n, sizeof *l->taken);
     l->slot = gradc_alloc_zero(n, sizeof *l->slot);
     l->slot_stage = gradc_alloc_zero(n, sizeof *l->slot_stage);
-    if (!l->place || !l->last_use || !l->home || !l->home_offset || !l->taken ||
-        !l->slot || !l->slot_stage)
+    if (!l->place || !l->last_use || !l->host || !l->home || !l->home_offset ||
+        !l->taken || !l->slot || !l->slot_stage)
         return GRADC_ENOMEM;
     l->p->misaligned = gradc_lower_get(l, l->p->n_args + 1);
     if (l->p->misaligned == NULL)
         return GRADC_ENOMEM;
-    for (uint32_t i = 0; i < l->p->n_args; i++)
+    for (uint32_t i = 0; i < l->p->n_args; i++) {
         l->p->misaligned[i] =
             (uint8_t)(gradc_dtype_size(gradc_dtype_of(l->g, i + 1)) - 1);
+        l->p->arguments += bytes_of(l->g, i + 1);
+    }
+    for (size_t i = 0; i < n_results; i++)
+        l->p->results += bytes_of(l->g, result[i]);
     find_last_uses(l, n_results, result);
     place_fixed(l, l->p->n_args, n_results, result);
     find_homes(l);
+    gradc_find_rows(l);
     for (uint32_t at = 0; at < l->s->n_stage; at++)
         GRADC_TRY(lower_stage(l, at));
     GRADC_TRY(copy_results(l, n_results, result));
@@ -382,6 +435,7 @@ gradc_status gradc_lower_program(const gradc_graph *g, const gradc_schedule *s,
     gradc_plan_free(&l.plan);
     gradc_release(l.place);
     gradc_release(l.last_use);
+    gradc_release(l.host);
     gradc_release(l.home);
     gradc_release(l.home_offset);
     gradc_release(l.taken);

@@ -19,6 +19,8 @@ typedef struct gradc_lowering {
     gradc_id *home;         /* by id - 1: the concat that x is computed inside of */
     size_t *home_offset;    /* by id - 1: bytes from the start of its home */
     bool *taken;            /* by id - 1: has its piece of the workspace */
+    uint32_t *host;         /* by stage: the loop stage + 1 that a product is computed
+                               inside of, of that loop itself too; 0: none */
     uint32_t *slot;         /* by id - 1: for the loop being lowered */
     uint32_t *slot_stage;   /* by id - 1: the stage + 1 that `slot` belongs to */
     gradc_ref temporary[2]; /* of the step being lowered */
@@ -34,6 +36,9 @@ void *gradc_lower_get(gradc_lowering *l, size_t size);
 /* Appends a step. */
 gradc_status gradc_lower_step(gradc_lowering *l, const char *name, gradc_step_fn *run,
                               const void *data);
+
+/* What the step appended last reads and writes, in bytes. */
+void gradc_lower_traffic(gradc_lowering *l, size_t read, size_t written);
 
 /* Asks for scratch memory of the step being lowered. */
 void gradc_lower_scratch(gradc_lowering *l, size_t bytes);
@@ -54,6 +59,13 @@ gradc_status gradc_lower_flat(gradc_lowering *l, gradc_id x, gradc_ref *out);
 
 /* A step that copies the view v to contiguous memory at `to`. */
 gradc_status gradc_lower_copy(gradc_lowering *l, const gradc_view *v, gradc_ref to);
+
+/* The product r, a matmul node, as a task without pointers, and its operands. */
+gradc_status gradc_lower_task(gradc_lowering *l, gradc_id r, gradc_matmul_task *task,
+                              gradc_array *x, gradc_array *y);
+
+/* Finds the products that loops are host to, in l->host (run/rows.c). */
+void gradc_find_rows(gradc_lowering *l);
 
 /* Sizes before, of and after the axes [begin, end). */
 typedef struct gradc_split {

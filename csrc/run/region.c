@@ -45,7 +45,10 @@ static gradc_status lower_region(gradc_lowering *l, gradc_id r, gradc_id x,
     s->empty = v.shape.size == 0;
     s->to.offset += s->empty ? 0 : (size_t)offset * element;
     s->clear = clear ? (size_t)gradc_shape_of(l->g, r)->size * element : 0;
-    return gradc_lower_step(l, name, run_region, s);
+    GRADC_TRY(gradc_lower_step(l, name, run_region, s));
+    const size_t moved = (size_t)v.shape.size * element;
+    gradc_lower_traffic(l, moved, s->clear > 0 ? s->clear : moved);
+    return GRADC_OK;
 }
 
 /* Whether operand x was computed in its place, element `offset` of r. */
