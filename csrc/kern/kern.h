@@ -73,6 +73,12 @@ typedef struct gradc_matmul_task {
 typedef struct gradc_matmul_table {
     void (*run)(const gradc_matmul_task *t);
     size_t (*scratch)(size_t m, size_t n, size_t k);
+    /* A long sum may be cut along k too, to the same bits: part i is the terms from
+     * i * piece(t) on, as many. A part takes m n doubles, and join makes r of parts
+     * 0, 1, ... -- in one call, or in several if they are more than 2^18 doubles. */
+    size_t (*piece)(const gradc_matmul_task *t);
+    void (*part)(const gradc_matmul_task *t, size_t i, void *r);
+    void (*join)(const gradc_matmul_task *t, size_t first, size_t n, const void *parts);
 } gradc_matmul_table;
 
 typedef struct gradc_move_table {

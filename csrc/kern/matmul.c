@@ -219,37 +219,54 @@ static void run_blocks(const gradc_matmul_task *t, bool x_packed, bool y_packed)
 }
 
 /* n == 1 is (x, y); m == 1 is its transpose (y^T, x^T). */
+static vector_task as_vector(const gradc_matmul_task *t)
+{
+    if (t->n == 1)
+        return (vector_task){.m = t->m,
+                             .k = t->k,
+                             .a = t->x,
+                             .row = t->x_row,
+                             .col = t->x_col,
+                             .v = t->y,
+                             .r = t->r,
+                             .r_step = t->r_row};
+    return (vector_task){.m = t->n,
+                         .k = t->k,
+                         .a = t->y,
+                         .row = t->y_col,
+                         .col = t->y_row,
+                         .v = t->x,
+                         .r = t->r,
+                         .r_step = 1};
+}
+
+INLINE bool adds_rows(const vector_task *v) { return v->row == 1 && v->m > TOGETHER; }
+
+INLINE bool is_thin(const vector_task *v)
+{
+    return v->col == 1 && v->k <= THIN && v->m > TOGETHER;
+}
+
+/* The vector v, contiguous. */
+INLINE const T *vector_of(const gradc_matmul_task *t, const vector_task *v)
+{
+    const ptrdiff_t step = t->n == 1 ? t->y_row : t->x_col;
+    if (step == 1)
+        return v->v;
+    pack_strided(t->scratch, 1, v->v, step, 0, v->k, 1);
+    return t->scratch;
+}
+
 static void run_vector(const gradc_matmul_task *t)
 {
-    vector_task v = {.m = t->m,
-                     .k = t->k,
-                     .a = t->x,
-                     .row = t->x_row,
-                     .col = t->x_col,
-                     .v = t->y,
-                     .r = t->r,
-                     .r_step = t->r_row};
-    ptrdiff_t step = t->y_row;
-    if (t->n != 1)
-        v = (vector_task){.m = t->n,
-                          .k = t->k,
-                          .a = t->y,
-                          .row = t->y_col,
-                          .col = t->y_row,
-                          .v = t->x,
-                          .r = t->r,
-                          .r_step = 1},
-        step = t->x_col;
-    if (step != 1) {
-        pack_strided(t->scratch, 1, v.v, step, 0, v.k, 1);
-        v.v = t->scratch;
-    }
-    if (v.row == 1 && v.m > TOGETHER)
+    vector_task v = as_vector(t);
+    v.v = vector_of(t, &v);
+    if (adds_rows(&v))
         vector_sums(&v, depth_of(v.k));
-    else if (v.col == 1 && v.k <= THIN && v.m > TOGETHER)
+    else if (is_thin(&v))
         vector_thin(&v);
     else
-        vector_dots(&v);
+        vector_dots(&v, NULL);
 }
 
 static void run_outer(const gradc_matmul_task *t)
@@ -260,6 +277,14 @@ static void run_outer(const gradc_matmul_task *t)
         y = t->scratch;
     }
     outer_product(t->r, t->r_row, t->x, t->x_row, y, t->m, t->n);
+}
+
+static void run_matrix(const gradc_matmul_task *t)
+{
+    const bool x_packed = t->x_col != 1 && t->m * t->k * sizeof(T) > SMALL;
+    const bool y_packed = t->y_col != 1 || t->k * t->n * sizeof(T) > SMALL;
+    run_blocks(t, x_packed && t->m > ROWS && t->n > VECS * W,
+               y_packed && (t->m > ROWS || t->y_col != 1));
 }
 
 static void run(const gradc_matmul_task *t)
@@ -273,11 +298,66 @@ static void run(const gradc_matmul_task *t)
         run_outer(t);
     else if (t->m == 1 || t->n == 1)
         run_vector(t);
-    else {
-        const bool x_packed = t->x_col != 1 && t->m * t->k * sizeof(T) > SMALL;
-        const bool y_packed = t->y_col != 1 || t->k * t->n * sizeof(T) > SMALL;
-        run_blocks(t, x_packed && t->m > ROWS && t->n > VECS * W,
-                   y_packed && (t->m > ROWS || t->y_col != 1));
+    else
+        run_matrix(t);
+}
+
+/* ---- long sums in parts ---- */
+
+INLINE bool is_dots(const gradc_matmul_task *t)
+{
+    const vector_task v = as_vector(t);
+    return (t->m == 1 || t->n == 1) && !adds_rows(&v) && !is_thin(&v);
+}
+
+static size_t piece(const gradc_matmul_task *t)
+{
+    if (!is_dots(t))
+        return depth_of(t->k);
+    size_t run = RUN;
+    while (t->k / run > MOST_RUNS)
+        run *= 2;
+    return t->m * t->n <= MOST_DOTS ? run : t->k;
+}
+
+static void part(const gradc_matmul_task *whole, size_t number, void *r)
+{
+    const size_t depth = piece(whole), p = number * depth;
+    gradc_matmul_task t = *whole;
+    t.k = min_size(depth, whole->k - p);
+    t.x = (const T *)t.x + (ptrdiff_t)p * t.x_col;
+    t.y = (const T *)t.y + (ptrdiff_t)p * t.y_row;
+    t.r = r;
+    t.r_row = (ptrdiff_t)t.n;
+    if (is_dots(whole)) {
+        vector_task v = as_vector(&t);
+        v.v = vector_of(&t, &v);
+        vector_dots(&v, t.r);
+    } else if (t.m == 1 || t.n == 1) {
+        run_vector(&t);
+    } else {
+        run_matrix(&t);
+    }
+}
+
+static void join(const gradc_matmul_task *t, size_t first, size_t n, const void *parts)
+{
+    if (is_dots(t)) {
+        const vector_task v = as_vector(t);
+        join_dots(&v, parts, n);
+        return;
+    }
+    for (size_t i = 0; i < t->m; i++) {
+        T *r = (T *)t->r + (ptrdiff_t)i * t->r_row;
+        for (size_t q = 0; q < n; q++) {
+            const T *x =
+                (const T *)((const double *)parts + q * t->m * t->n) + i * t->n;
+            if (first + q == 0)
+                memcpy(r, x, t->n * sizeof(T));
+            else
+                for (size_t j = 0; j < t->n; j++)
+                    r[j] += x[j];
+        }
     }
 }
 
@@ -295,4 +375,5 @@ static size_t scratch(size_t m, size_t n, size_t k)
 }
 
 extern const gradc_matmul_table KERNEL_TABLE(matmul);
-const gradc_matmul_table KERNEL_TABLE(matmul) = {.run = run, .scratch = scratch};
+const gradc_matmul_table KERNEL_TABLE(matmul) = {
+    .run = run, .scratch = scratch, .piece = piece, .part = part, .join = join};

@@ -19,6 +19,8 @@ typedef struct matmul_step {
     int64_t x_stride[GRADC_MAX_RANK], y_stride[GRADC_MAX_RANK], r_stride;
     int64_t each;            /* matrices of a task */
     size_t rows, cols;       /* pieces of a matrix */
+    size_t parts;            /* of a long sum; 0: not cut */
+    size_t wave, run;        /* parts that are in memory at a time; of a task */
     size_t n_tasks, scratch; /* bytes of one worker */
     unsigned workers;
 } matmul_step;
@@ -28,6 +30,7 @@ typedef struct matmul_step {
 /* A task takes TASK_NS or more, and fewer than FEWEST are not worth waking a thread.
  * Pieces are multiples of ROWS, COLUMNS and, in a vector, LANES, or end at the edge. */
 enum { TASK_NS = 5000, FEWEST = 4, MOST = 16 };
+enum { LEAST_GAIN = 10, MOST_PARTS = 1 << 18 };
 enum { ROWS = 16, COLUMNS = 48, LANES = 64, WIDE = 256 };
 
 static size_t least(size_t x, size_t y) { return x < y ? x : y; }
@@ -62,19 +65,42 @@ static void cut_matrix(matmul_step *s, size_t pieces)
     s->cols = least((pieces + s->rows - 1) / s->rows, n);
 }
 
+/* Along k, where r is small beside its operands. */
+static bool cut_sum(matmul_step *s, size_t tasks)
+{
+    const gradc_matmul_task *t = &s->task;
+    const double r = (double)t->m * (double)t->n;
+    const size_t piece = s->table->piece(t), parts = (t->k + piece - 1) / piece;
+    const size_t fewest = t->m == 1 || t->n == 1 ? 2 : FEWEST;
+    if (s->batch != 1 || parts < fewest || r * FEWEST > MOST_PARTS ||
+        r * LEAST_GAIN > (double)t->k * (double)(t->m + t->n))
+        return false;
+    s->parts = parts;
+    s->wave = least(parts, (size_t)(MOST_PARTS / r));
+    s->run = (s->wave + tasks - 1) / tasks;
+    s->n_tasks = (s->wave + s->run - 1) / s->run;
+    return true;
+}
+
 static void cut(matmul_step *s)
 {
     const double ns = (double)s->batch * nanoseconds(&s->task, s->element);
     const int64_t tasks = (int64_t)fmin(ns / TASK_NS, MOST);
     s->rows = s->cols = 1;
     s->each = s->batch;
-    if (tasks >= FEWEST) {
+    if (tasks >= FEWEST && !cut_sum(s, (size_t)tasks)) {
         s->each = (s->batch + tasks - 1) / tasks;
         if (s->batch < tasks)
             cut_matrix(s, (size_t)((tasks + s->batch - 1) / s->batch));
     }
-    if (s->each > 0)
+    if (s->each > 0 && s->parts == 0)
         s->n_tasks = (size_t)((s->batch + s->each - 1) / s->each) * s->rows * s->cols;
+}
+
+/* Scratch memory begins with the parts of a sum. */
+static size_t parts_bytes(const matmul_step *s)
+{
+    return gradc_align(s->wave * s->task.m * s->task.n * sizeof(double));
 }
 
 /* ---- running ---- */
@@ -82,6 +108,7 @@ static void cut(matmul_step *s)
 typedef struct matmul_call {
     const matmul_step *s;
     const gradc_frame *f;
+    size_t first, n; /* the parts in memory */
 } matmul_call;
 
 /* The piece of the product `t` that belongs to task number `task`. */
@@ -128,25 +155,57 @@ static void run_batch(const matmul_step *s, gradc_matmul_task *t, int64_t first,
     }
 }
 
-static void run_task(void *context, size_t task, unsigned worker)
+static gradc_matmul_task task_at(const matmul_call *c, unsigned worker)
 {
-    const matmul_call *c = context;
     const matmul_step *s = c->s;
     gradc_matmul_task t = s->task;
     t.x = gradc_ref_at(c->f, s->x);
     t.y = gradc_ref_at(c->f, s->y);
     t.r = gradc_ref_at(c->f, s->r);
-    t.scratch = c->f->scratch + worker * s->scratch;
+    t.scratch = c->f->scratch + parts_bytes(s) + worker * s->scratch;
+    return t;
+}
+
+static void run_piece(void *context, size_t task, unsigned worker)
+{
+    const matmul_call *c = context;
+    const matmul_step *s = c->s;
+    gradc_matmul_task t = task_at(c, worker);
     if (s->rows * s->cols > 1)
         take_piece(s, task, &t);
     const int64_t first = (int64_t)(task / (s->rows * s->cols)) * s->each;
     run_batch(s, &t, first, s->batch - first < s->each ? s->batch - first : s->each);
 }
 
+static void run_parts(void *context, size_t task, unsigned worker)
+{
+    const matmul_call *c = context;
+    const matmul_step *s = c->s;
+    const gradc_matmul_task t = task_at(c, worker);
+    const size_t first = task * s->run, end = least(first + s->run, c->n);
+    for (size_t i = first; i < end; i++)
+        s->table->part(&t, c->first + i,
+                       (double *)c->f->scratch + i * s->task.m * s->task.n);
+}
+
+static void run_sum(matmul_call *c)
+{
+    const matmul_step *s = c->s;
+    const gradc_matmul_task t = task_at(c, 0);
+    for (; c->first < s->parts; c->first += c->n) {
+        c->n = least(s->wave, s->parts - c->first);
+        gradc_pool_run((c->n + s->run - 1) / s->run, s->workers, run_parts, c);
+        s->table->join(&t, c->first, c->n, c->f->scratch);
+    }
+}
+
 static gradc_status run_matmul(const void *step, const gradc_frame *f)
 {
-    matmul_call c = {step, f};
-    gradc_pool_run(c.s->n_tasks, c.s->workers, run_task, &c);
+    matmul_call c = {step, f, 0, 0};
+    if (c.s->parts > 0)
+        run_sum(&c);
+    else
+        gradc_pool_run(c.s->n_tasks, c.s->workers, run_piece, &c);
     return GRADC_OK;
 }
 
@@ -225,6 +284,6 @@ gradc_status gradc_lower_matmul(gradc_lowering *l, uint32_t at)
     cut(step);
     step->scratch = scratch_of(step);
     step->workers = step->n_tasks > 1 ? gradc_pool_workers() : 1;
-    gradc_lower_scratch(l, step->workers * step->scratch);
+    gradc_lower_scratch(l, parts_bytes(step) + step->workers * step->scratch);
     return gradc_lower_step(l, "matmul", run_matmul, step);
 }

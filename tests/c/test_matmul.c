@@ -93,6 +93,30 @@ static bool cuts_agree(const gradc_matmul_table *table, int type,
     return same;
 }
 
+/* Along k: parts joined in one call, or the first and then the others. */
+static bool parts_agree(const gradc_matmul_table *table, int type,
+                        const gradc_matmul_task *t, bool together)
+{
+    const size_t piece = table->piece(t), size = t->m * t->n;
+    const size_t n = t->k > 0 ? (t->k + piece - 1) / piece : 0;
+    const size_t bytes = t->m * (size_t)t->r_row * size_of[type];
+    if (n < 2 || size == 0)
+        return true;
+    gradc_matmul_task c = *t;
+    double *parts = malloc(n * size * sizeof *parts);
+    c.r = malloc(bytes);
+    memcpy(c.r, t->r, bytes);
+    c.scratch = aligned_alloc(64, (table->scratch(t->m, t->n, t->k) + 64) / 64 * 64);
+    for (size_t i = n; i-- > 0;)
+        table->part(&c, i, parts + i * size);
+    if (!together)
+        table->join(&c, 0, 1, parts);
+    table->join(&c, !together, n - !together, parts + (together ? 0 : size));
+    const bool same = memcmp(c.r, t->r, bytes) == 0;
+    free(parts), free(c.r), free(c.scratch);
+    return same;
+}
+
 static void check_product(const tables *s, int type, size_t m, size_t n, size_t k,
                           layout how_x, layout how_y)
 {
@@ -108,6 +132,8 @@ static void check_product(const tables *s, int type, size_t m, size_t n, size_t 
           type_name[type], m, n, k, how_x, how_y);
     CHECK(cuts_agree(s->matmul[type], type, &t), "%s %s %zux%zux%zu layouts %d %d",
           s->isa, type_name[type], m, n, k, how_x, how_y);
+    CHECK(parts_agree(s->matmul[type], type, &t, m == 1 || n == 1 || k % 2),
+          "%s %s %zux%zux%zu", s->isa, type_name[type], m, n, k);
     free(x.memory), free(y.memory), free(r);
 }
 
@@ -140,8 +166,36 @@ static void test_matmul(const tables *s, int type)
         check_product(s, type, n, 11, 900, TRANSPOSED, PLAIN);
         check_product(s, type, 3, n, 900, PLAIN, TRANSPOSED);
     }
+    for (layout how = 0; how < LAYOUTS; how++) { /* k in parts */
+        check_product(s, type, 1, 1, 100003, how, PLAIN);
+        check_product(s, type, 1, 3, 70001, PLAIN, how);
+        check_product(s, type, 11, 1, 33281, how, PLAIN);
+        check_product(s, type, 1, 8, 1025, PLAIN, how);
+        check_product(s, type, 4, 3, 33281, how, TRANSPOSED);
+    }
     check_product(s, type, 3, 3000, 70, PLAIN, PLAIN);
     check_product(s, type, 3000, 5, 70, TRANSPOSED, PLAIN);
+}
+
+/* Few dot products have the same bits however the matrix lies. */
+static void test_layouts_of_dots(const tables *s, int type)
+{
+    static const size_t lengths[] = {2, 63, 255, 256, 301, 511, 513, 5003};
+    for (size_t i = 0; i < 8 * sizeof lengths / sizeof *lengths; i++) {
+        const size_t m = 1 + i % 8, k = lengths[i / 8];
+        matrix x = make_matrix(type, PLAIN, m, k), v = make_matrix(type, PLAIN, k, 1);
+        void *turned = make(type, m * k), *r = make(type, m), *q = make(type, m);
+        for (size_t j = 0; j < m * k; j++)
+            set(type, turned, (int64_t)(j % k * m + j / k),
+                get(type, x.memory, (int64_t)j));
+        gradc_matmul_task t = {m, 1, k, x.at, (ptrdiff_t)k, 1, v.at, 1, 1, r, 1, NULL};
+        matmul(s->matmul[type], t);
+        t.x = turned, t.x_row = 1, t.x_col = (ptrdiff_t)m, t.r = q;
+        matmul(s->matmul[type], t);
+        CHECK(memcmp(r, q, m * size_of[type]) == 0, "%s %s %zux%zu", s->isa,
+              type_name[type], m, k);
+        free(x.memory), free(v.memory), free(turned), free(r), free(q);
+    }
 }
 
 /* A float32 dot product of n terms errs like pairwise summation, not like n. */
@@ -239,6 +293,8 @@ static void test_tasks(const tables *s, int type)
         {0, 1003, 1, 517},  {0, 2, 20000, 2},   {0, 1, 200003, 1},  {0, 3, 200003, 1},
         {3, 120, 121, 97},  {40, 40, 41, 43},   {5000, 4, 5, 3},    {7, 1, 4001, 33},
         {2, 600, 0, 600},   {0, 1, 100001, 12}, {0, 12, 100001, 1},
+        {0, 5, 1000003, 1}, {0, 50, 33281, 40}, {0, 60, 40001, 60},
+        {0, 1, 150001, 100},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int how = 0; how < 4; how++) {
@@ -260,7 +316,7 @@ int main(void)
         if (!usable(isa))
             continue;
         for (int type = GRADC_F64; type <= GRADC_F32; type++)
-            test_matmul(&all[isa], type);
+            test_matmul(&all[isa], type), test_layouts_of_dots(&all[isa], type);
         test_long_dot(&all[isa]);
     }
     return check_report();
