@@ -35,6 +35,9 @@ def environment_for(threads):
     many = "true" if threads > 1 else "false"
     wanted["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={many}"
     wanted["JAX_PLATFORMS"] = "cpu"
+    # Compiled code that was left on disk would hide the time of compiling it.
+    wanted["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
+    wanted["PYTENSOR_FLAGS"] = "numba__cache=False"
     return wanted
 
 

@@ -318,8 +318,8 @@ def casadi_call(problem):
 
 @contender("CasADi raw", "casadi")
 def casadi_buffer(problem):
-    f = _casadi(problem)  # its results are dense: see `_casadi`
-    buffer, call = f.buffer()
+    f = _casadi(problem)
+    buffer, run = f.buffer()
     args = [np.ravel(np.asarray(a, float), order="F") for a in problem.args]
     results = [np.zeros(f.numel_out(i)) for i in range(f.n_out())]
     for i, a in enumerate(args):
@@ -327,11 +327,11 @@ def casadi_buffer(problem):
     for i, r in enumerate(results):
         buffer.set_res(i, memoryview(r))
 
-    def arrays(_):
+    def arrays(_, held=(f, buffer, args)):  # `run` points into them, and holds none
         shapes = [f.size_out(i) for i in range(f.n_out())]
         return [r.reshape(s, order="F") for r, s in zip(results, shapes, strict=True)]
 
-    return call, arrays
+    return run, arrays
 
 
 @contender("PyTensor", "pytensor")

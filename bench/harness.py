@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 CASES = {}
+PAUSE = 0.03  # seconds before each turn
 
 
 @dataclass
@@ -138,6 +139,7 @@ class Entry:
     """A contender made ready: what is timed, its answer, the seconds until that."""
 
     call: Any
+    convert: Any  # kept, as buffers may be
     answer: Any
     first: float
 
@@ -150,7 +152,8 @@ def ready(contender, problem):
         return None
     call, convert = made
     result = call()
-    return Entry(call, convert(result), time.perf_counter() - start)
+    first = time.perf_counter() - start
+    return Entry(call, convert, convert(result), first)
 
 
 def calls_for(function, budget):
@@ -180,17 +183,23 @@ def measure(calls, budget=0.02, rounds=15, limit=4.0):
 
     Notes
     -----
-    A turn begins with a call that is not timed: it meets cold caches, and the threads
-    of the library before it may still be spinning.
+    Before a turn all threads are given time to fall asleep: OpenBLAS's spin for some
+    25 ms after a call, on cores that the next library's threads then wait for. A turn
+    begins with calls that are not timed: they meet cold caches.
     """
-    plan = {name: calls_for(function, budget) for name, function in calls.items()}
+    plan = {}
+    for name, function in calls.items():
+        time.sleep(PAUSE)
+        plan[name] = calls_for(function, budget)
     times = {name: [] for name in calls}
     for turn in range(rounds):
         for name, function in calls.items():
             count, each = plan[name]
             if turn >= max(3, limit / ((count + 1) * each)):
                 continue
-            function()
+            time.sleep(PAUSE)
+            for _ in range(1 + count // 20):
+                function()
             start = time.perf_counter()
             for _ in range(count):
                 function()

@@ -228,10 +228,13 @@ def draw(folder, records):
     for record in records:
         if record["status"] == "ok":
             cases.setdefault(record["case"], []).append(record)
+    everyone = list(dict.fromkeys(record["contender"] for record in records))
+    colours = matplotlib.colormaps["tab20"].colors
+    colour_of = {w: colours[i % 20] for i, w in enumerate(everyone)}
     for case, of_case in cases.items():
         figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
         sizes = list(dict.fromkeys(shown(r["size"]) for r in of_case))
-        (_curves if len(sizes) > 1 else _bars)(axes, of_case, sizes)
+        (_curves if len(sizes) > 1 else _bars)(axes, of_case, sizes, colour_of)
         axes.set_title(case)
         figure.savefig(folder / f"{case}.png", dpi=110)
         plt.close(figure)
@@ -248,13 +251,13 @@ def _style(who):
     }
 
 
-def _curves(axes, records, sizes):
+def _curves(axes, records, sizes, colour_of):
     for who in dict.fromkeys(r["contender"] for r in records):
         mine = [r for r in records if r["contender"] == who]
         at = [sizes.index(shown(r["size"])) for r in mine]
         rate = "gflops" in mine[0]
         height = [r["gflops"] if rate else r["min"] for r in mine]
-        axes.plot(at, height, label=who, **_style(who))
+        axes.plot(at, height, label=who, color=colour_of[who], **_style(who))
     axes.set_xticks(range(len(sizes)), sizes)
     axes.set_xlabel("size")
     axes.set_ylabel("GFLOP/s" if rate else "seconds a call")
@@ -263,10 +266,10 @@ def _curves(axes, records, sizes):
     axes.legend(fontsize="small", ncols=2)
 
 
-def _bars(axes, records, sizes):
+def _bars(axes, records, sizes, colour_of):
     records = sorted(records, key=lambda r: -r["min"])
-    colours = ["C0" if r["contender"].startswith("pygradc") else "C7" for r in records]
     labels = [r["contender"] for r in records]
+    colours = [colour_of[who] for who in labels]
     axes.barh(labels, [r["min"] for r in records], color=colours)
     axes.set_xscale("log")
     axes.set_xlabel(f"seconds a call, size {sizes[0]}")
