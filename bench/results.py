@@ -40,6 +40,7 @@ def environment(threads, versions):
         "processor": _processor(),
         "cpus": os.cpu_count(),
         "threads": threads,
+        "load before": f"{os.getloadavg()[0]:.2f}",
         "isa": _lib.isa(),
         "compiler": _lib.compiler(),
         "system": platform.platform(),
