@@ -37,7 +37,7 @@ def jit(function):
     -------
     callable
         Takes and returns what `function` does, as ndarrays and NumPy scalars. Its
-        attribute ``bind`` gives the raw form for inner loops: see `Notes`.
+        attributes ``bind``, the raw form for inner loops, and ``memory``: see `Notes`.
 
     Raises
     ------
@@ -58,6 +58,10 @@ def jit(function):
     C-contiguous; floats become 0-d arrays in ``call.args``. `out` is a tree like the
     results, of arrays to write to; it must not share memory with the arguments. A bound
     call serves one thread at a time.
+
+    ``f.memory(*args)`` tells what a call for such arguments needs and does, in bytes:
+    workspace, arguments, results, and moved, what its steps read from and write to
+    arrays.
 
     Examples
     --------
@@ -101,7 +105,10 @@ def jit(function):
         recording, arrays, _ = _find(function, recorded, args, kwargs)
         return recording.bound(arrays, out)
 
-    replay.bind = bind
+    def memory(*args, **kwargs):
+        return _find(function, recorded, args, kwargs)[0].program.memory()
+
+    replay.bind, replay.memory = bind, memory
     return replay
 
 

@@ -1,6 +1,7 @@
 """Compiled programs: allocation of results and workspaces, and the call into C."""
 
 import math
+from collections import namedtuple
 
 from numpy import array, empty, ndarray, zeros
 
@@ -19,6 +20,14 @@ from pygradc._lib import (
 
 # looked up once: the call is on the way of every gradient
 run, from_buffer, NULL = lib.gradc_run, ffi.from_buffer, ffi.NULL
+
+Memory = namedtuple("Memory", "workspace arguments results moved")
+Memory.__doc__ = """What a run needs and does, in bytes, known before anything runs.
+
+workspace: memory of intermediate values and scratch. arguments, results: of the arrays
+that go in and come out. moved: read from and written to arrays by all steps together;
+what stays in registers and cache blocks of a step does not count.
+"""
 
 # Programs of traces that were met lately; the oldest goes first.
 MOST_PROGRAMS = 2048
@@ -78,6 +87,12 @@ class Program:
             [i for i, x in enumerate(args) if graph.is_scalar(x, F64)]
         )
         self.results = [_result(graph, x) for x in results]
+
+    def memory(self):
+        """Memory of one run."""
+        out = ffi.new("gradc_memory *")
+        lib.gradc_program_memory(self.h, out)
+        return Memory(out.workspace, out.arguments, out.results, out.moved)
 
     def frame(self):
         """What one call needs at a time.
