@@ -205,9 +205,9 @@ GRADC_API gradc_status gradc_compile(const gradc_graph *g, size_t n_args,
 GRADC_API void gradc_program_free(gradc_program *p);
 /* Bytes of workspace a run needs; any alignment does. */
 GRADC_API size_t gradc_program_workspace(const gradc_program *p);
-/* What a run needs and does, in bytes: workspace, arguments, results, and what its steps
- * read from and write to arrays (each array counted once a step, and what stays in
- * registers not at all). */
+/* What a run needs and does, in bytes: workspace, arguments, results, and what its
+ * steps read from and write to arrays (each array counted once a step, and what stays
+ * in registers not at all). */
 typedef struct gradc_memory {
     size_t workspace, arguments, results, moved;
 } gradc_memory;

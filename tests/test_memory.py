@@ -129,16 +129,19 @@ def test_function_tells_its_memory():
 
 def test_padding_costs_no_pass_of_its_own():
     """x[1:] and x[:-1]: x is read for the value and for the gradient, written once."""
-    f = lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)  # noqa: E731
+
+    def rosenbrock(x):
+        return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
     x = np.linspace(-1, 1, N)
-    memory = pg.jit(pg.value_and_grad(f)).memory(x)
+    memory = pg.jit(pg.value_and_grad(rosenbrock)).memory(x)
     assert memory.moved < 8 * x.nbytes and memory.workspace < x.nbytes / 10
 
 
 def test_gradient_by_elements_is_laid_side_by_side():
-    f = lambda x: sum(x[i] ** 2 * x[i - 1] for i in range(200))  # noqa: E731
     x = np.linspace(0.5, 1, 200)
-    g = pg.jit(pg.value_and_grad(f))
+    by_element = lambda x: sum(x[i] ** 2 * x[i - 1] for i in range(200))  # noqa: E731
+    g = pg.jit(pg.value_and_grad(by_element))
     assert g.memory(x).moved < 10 * x.nbytes
     np.testing.assert_allclose(
         g(x)[1], 2 * x * np.roll(x, 1) + np.roll(x, -1) ** 2, rtol=1e-14

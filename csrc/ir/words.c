@@ -92,10 +92,11 @@ gradc_id gradc_word_share_exp(gradc_graph *g, gradc_id x, gradc_id y)
     return WHERE(AND(EQ(x, y), ISINF(x)), HALF, SIGMOID(SUB(x, y)));
 }
 
-gradc_id gradc_word_share(gradc_graph *g, gradc_op test, gradc_id x, gradc_id y)
+gradc_id gradc_word_share(gradc_graph *g, gradc_op test, gradc_id x, gradc_id y,
+                          gradc_id r)
 {
+    if (y == 0 || !(gradc_node_get(g, y)->role & GRADC_VARIABLE))
+        return gradc_binary(g, test, r, y);
     const gradc_id ahead = gradc_binary(g, test, x, y);
-    if (ahead == 0 || !(gradc_node_get(g, y)->role & GRADC_VARIABLE))
-        return ahead;
     return WHERE(EQ(x, y), HALF, gradc_convert(g, ahead, gradc_dtype_of(g, x)));
 }

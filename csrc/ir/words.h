@@ -63,8 +63,8 @@
 #define POW_DY(x, r) gradc_word_pow_dy(g, x, r)
 #define RATIO(x, r) gradc_word_ratio(g, x, r)
 #define SHARE_EXP(x, y) gradc_word_share_exp(g, x, y)
-#define SHARE_GT(x, y) gradc_word_share(g, GRADC_OP_gt, x, y)
-#define SHARE_LT(x, y) gradc_word_share(g, GRADC_OP_lt, x, y)
+#define SHARE_GT(x, y, r) gradc_word_share(g, GRADC_OP_gt, x, y, r)
+#define SHARE_LT(x, y, r) gradc_word_share(g, GRADC_OP_lt, x, y, r)
 
 /* -x, at once if x is a constant. */
 gradc_id gradc_word_neg(gradc_graph *g, gradc_id x);
@@ -82,9 +82,11 @@ gradc_id gradc_word_pow_dy(gradc_graph *g, gradc_id x, gradc_id r);
 gradc_id gradc_word_ratio(gradc_graph *g, gradc_id x, gradc_id r);
 /* e^x / (e^x + e^y), also where both are the same infinity. */
 gradc_id gradc_word_share_exp(gradc_graph *g, gradc_id x, gradc_id y);
-/* The part of x in an extremum of x and y: where `test` holds; half of it at a tie of
- * two variables, nothing at a tie with a constant. */
-gradc_id gradc_word_share(gradc_graph *g, gradc_op test, gradc_id x, gradc_id y);
+/* The part of x in the extremum r of x and y: where `test` holds; half of it at a tie
+ * of two variables, nothing at a tie with a constant, where r is asked instead of x,
+ * so that x need not be kept. */
+gradc_id gradc_word_share(gradc_graph *g, gradc_op test, gradc_id x, gradc_id y,
+                          gradc_id r);
 
 /* Whether x is the 0-d floating constant v, seen through broadcasts and reshapes. */
 bool gradc_word_is_const(const gradc_graph *g, gradc_id x, double *v);

@@ -117,6 +117,9 @@ gradc_status gradc_lower_array(gradc_lowering *l, const gradc_view *v, bool coll
 
 /* ---- memory of nodes ---- */
 
+/* Nodes of a loop up to which it is searched for memory to use again. */
+enum { MOST_IN_PLACE = 256 };
+
 /* The node whose memory x looks at. */
 static gradc_id root_of(const gradc_graph *g, gradc_id x)
 {
@@ -149,6 +152,12 @@ static size_t bytes_of(const gradc_graph *g, gradc_id x)
     return (size_t)gradc_shape_of(g, x)->size * gradc_dtype_size(gradc_dtype_of(g, x));
 }
 
+/* Whether view v shows all of its root as it lies in memory. */
+static bool is_whole(const gradc_graph *g, const gradc_view *v)
+{
+    return gradc_view_is_flat(v) && v->shape.size == gradc_shape_of(g, v->root)->size;
+}
+
 static size_t operand_bytes(const gradc_graph *g, const gradc_node *n)
 {
     size_t sum = 0;
@@ -165,8 +174,7 @@ static void find_home(gradc_lowering *l, gradc_id r, gradc_id x, size_t offset)
     gradc_view_resolve(l->g, x, &v);
     const gradc_id root = v.root;
     if (l->s->stage_of[root - 1] == 0 || l->home[root - 1] != 0 || root == r ||
-        l->place[root - 1].base != BASE_WORK || !gradc_view_is_flat(&v) ||
-        v.shape.size != gradc_shape_of(l->g, root)->size ||
+        l->place[root - 1].base != BASE_WORK || !is_whole(l->g, &v) ||
         l->last_use[root - 1] != l->s->stage_of[r - 1])
         return;
     l->home[root - 1] = r;
@@ -208,6 +216,54 @@ static void take(gradc_lowering *l, gradc_id x)
         l->place[x - 1] = (gradc_ref){at->base, at->offset + offset};
 }
 
+/* Whether operand x of the loop stage `at` is read element by element in the order of
+ * its space, by nodes up to number `last` of the stage alone, and by none of them after
+ * it has begun to write. */
+static bool is_read_before(const gradc_lowering *l, uint32_t at, gradc_id x,
+                           uint32_t last)
+{
+    const gradc_stage *st = &l->s->stage[at];
+    for (uint32_t i = 0; i < st->count; i++) {
+        const gradc_node *n = gradc_node_get(l->g, l->s->node[st->first + i]);
+        for (uint32_t k = 0; k < n->n_in; k++) {
+            gradc_view v;
+            gradc_view_resolve(l->g, gradc_node_in(n)[k], &v);
+            if (v.root != x)
+                continue;
+            const bool late = i > last || (i == last && k > 1) ||
+                              gradc_node_row(n)->step == GRADC_STEP_REDUCE;
+            if (late || !is_whole(l->g, &v))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Node number `i` of loop stage `at` takes the memory of an operand of its size that
+ * nobody reads afterwards. */
+static bool take_in_place(gradc_lowering *l, uint32_t at, uint32_t i)
+{
+    const gradc_stage *st = &l->s->stage[at];
+    const gradc_id r = l->s->node[st->first + i];
+    const gradc_node *n = gradc_node_get(l->g, r);
+    if (st->count > MOST_IN_PLACE || l->host[at] != 0 || l->home[r - 1] != 0 ||
+        l->place[r - 1].base != BASE_WORK || gradc_node_row(n)->step != GRADC_STEP_LOOP)
+        return false;
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        const gradc_id x = root_of(l->g, gradc_node_in(n)[k]);
+        if (l->last_use[x - 1] != at + 1 || l->s->stage_of[x - 1] == 0 ||
+            l->place[x - 1].base != BASE_WORK || l->home[x - 1] != 0 ||
+            bytes_of(l->g, x) != bytes_of(l->g, r) ||
+            gradc_node_get(l->g, x)->dtype != n->dtype || !is_read_before(l, at, x, i))
+            continue;
+        l->place[r - 1] = l->place[x - 1];
+        l->taken[r - 1] = true;
+        l->last_use[x - 1] = NEVER_DEAD; /* r gives it back */
+        return true;
+    }
+    return false;
+}
+
 /* Memory for the nodes of stage `at` that others read. */
 static void take_memory(gradc_lowering *l, uint32_t at)
 {
@@ -217,7 +273,7 @@ static void take_memory(gradc_lowering *l, uint32_t at)
         const gradc_step step = gradc_node_row(gradc_node_get(l->g, x))->step;
         const bool in_register =
             st->is_loop && step != GRADC_STEP_REDUCE && l->last_use[x - 1] == 0;
-        if (!in_register)
+        if (!in_register && !(st->is_loop && take_in_place(l, at, i)))
             take(l, x);
     }
     /* the products that a loop is host to and that come after it */
@@ -262,12 +318,6 @@ static gradc_status give_memory(gradc_lowering *l, uint32_t at)
             return GRADC_ENOMEM;
     l->n_temporary = 0;
     return GRADC_OK;
-}
-
-/* Whether view v shows all of its root as it lies in memory. */
-static bool is_whole(const gradc_graph *g, const gradc_view *v)
-{
-    return gradc_view_is_flat(v) && v->shape.size == gradc_shape_of(g, v->root)->size;
 }
 
 /* Arguments stand where the caller has them; a computed result is computed in place. */
