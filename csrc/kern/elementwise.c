@@ -193,6 +193,23 @@ LOGIC_TEST(logical_xor, x ^ y)
 ANY_TEST(lt, x < y)
 ANY_TEST(ne, x != y)
 
+#if IS_FLOAT
+/* Two operations in one pass: half the blocks to write and read again. */
+#define PAIR(name, expr) LOOP(name, T, T, vt, v_load, v_store, expr)
+PAIR(add_add, (x + y) + z)
+PAIR(add_sub, (x + y) - z)
+PAIR(add_sub_from, z - (x + y))
+PAIR(add_mul, (x + y) * z)
+PAIR(sub_add, (x - y) + z)
+PAIR(sub_sub, (x - y) - z)
+PAIR(sub_sub_from, z - (x - y))
+PAIR(sub_mul, (x - y) * z)
+PAIR(mul_add, (x * y) + z)
+PAIR(mul_sub, (x * y) - z)
+PAIR(mul_sub_from, z - (x * y))
+PAIR(mul_mul, (x * y) * z)
+#endif
+
 /* Conversions: C casts, except that what int64 cannot hold becomes its least value. */
 #if IS_FLOAT
 #define TO_I64(v) ((v) >= (T) - 0x1p63 && (v) < (T)0x1p63 ? (int64_t)(v) : INT64_MIN)
@@ -228,6 +245,11 @@ const gradc_map_table KERNEL_TABLE(map) = {
 #undef UNARY
 #undef TEST
         },
+#if IS_FLOAT
+    .pair = {{k_add_add, k_add_sub, k_add_sub_from, k_add_mul},
+             {k_sub_add, k_sub_sub, k_sub_sub_from, k_sub_mul},
+             {k_mul_add, k_mul_sub, k_mul_sub_from, k_mul_mul}},
+#endif
     .cells =
         {
 #define UNARY(name, types, ...) [GRADC_OP_##name] = HAVE_##types(c_##name),

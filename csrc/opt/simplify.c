@@ -76,8 +76,14 @@ static gradc_id pow_rule(gradc_graph *g, const gradc_node *n, const gradc_id *in
 
 static gradc_id annihilate_rule(gradc_graph *g, const gradc_node *n, const gradc_id *in)
 {
+    double c;
     (void)n;
-    return is(g, in[1], 1) ? in[0] : is(g, in[0], 1) ? in[1] : 0;
+    if (is(g, in[1], 1))
+        return in[0];
+    /* a cotangent that is not zero */
+    if (SHAPE(in[0])->rank == 0 && gradc_word_is_const(g, in[0], &c) && c != 0)
+        return c == 1 ? in[1] : MUL(in[0], in[1]);
+    return 0;
 }
 
 static gradc_id neg_rule(gradc_graph *g, const gradc_node *n, const gradc_id *in)

@@ -3,6 +3,7 @@
  * Nodes come in order of id. A register is taken when a value is made and given back
  * at its last use in the stage, so that a long chain needs few; a value that others
  * read is made in its own memory instead. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/pool.h"
@@ -17,12 +18,16 @@ enum { REGISTERS_BYTES = 32768, LEAST_BLOCK = 64 };
 /* Elements of a task: some ten microseconds of work at the least. */
 enum { SPAN = 1 << 16, ROWS_BYTES = 1 << 18 };
 
+enum { NONE = UINT32_MAX, NAME_BYTES = 80 };
+
 typedef struct emitter {
     gradc_lowering *l;
     gradc_loop *loop;
     uint32_t stage; /* number + 1 */
     uint32_t op_room, memory_room, load_room, splat_room;
     uint32_t *last_user; /* by place in the stage: last place that reads it */
+    uint32_t *with;      /* by place: the place of the node it is computed with */
+    uint32_t *first;     /* by place: that of the operand computed with it; or NONE */
     uint32_t *free_list, n_free;
     size_t acc_bytes;
     size_t read, written; /* bytes of arrays */
@@ -137,30 +142,36 @@ static gradc_status operand(emitter *e, gradc_id x, uint32_t *slot)
 
 /* ---- nodes ---- */
 
-/* Gives back the registers of operands that node number `i` reads last, those of the
- * result's element size (`same`) or the others. */
-static void give_registers(emitter *e, uint32_t i, gradc_id r, bool same)
+/* The place in the stage of its node x: they are in rising order. */
+static uint32_t place_of(const emitter *e, gradc_id x)
+{
+    const gradc_stage *st = &e->l->s->stage[e->stage - 1];
+    uint32_t low = 0, high = st->count;
+    while (low < high) {
+        const uint32_t mid = (low + high) / 2;
+        if (e->l->s->node[st->first + mid] < x)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* Gives back the registers of the `n` operands `in` that node number `i` reads last,
+ * those of the element size of its result r (`same`) or the others. */
+static void give_registers(emitter *e, uint32_t i, uint32_t n, const gradc_id *in,
+                           gradc_id r, bool same)
 {
     const gradc_lowering *l = e->l;
-    const gradc_stage *st = &l->s->stage[e->stage - 1];
-    const gradc_node *n = node(e, r);
-    for (uint32_t k = 0; k < n->n_in; k++) {
-        const gradc_id x = gradc_node_in(n)[k];
+    for (uint32_t k = 0; k < n; k++) {
+        const gradc_id x = in[k];
         if (l->s->stage_of[x - 1] != e->stage || l->slot[x - 1] >= MEMORY ||
             (element(e, x) == element(e, r)) != same)
             continue;
-        /* Its place in the stage: the nodes are in rising order. */
-        uint32_t low = 0, high = st->count;
-        while (low < high) {
-            const uint32_t mid = (low + high) / 2;
-            if (l->s->node[st->first + mid] < x)
-                low = mid + 1;
-            else
-                high = mid;
-        }
-        if (e->last_user[low] == i) {
+        uint32_t *last = &e->last_user[place_of(e, x)];
+        if (*last == i) {
             e->free_list[e->n_free++] = l->slot[x - 1];
-            e->last_user[low] = UINT32_MAX;
+            *last = NONE;
         }
     }
 }
@@ -187,18 +198,24 @@ static gradc_map_fn *kernel(const emitter *e, const gradc_node *n, gradc_id x)
     return map->map[n->op];
 }
 
+static gradc_status emit_fn(emitter *e, uint32_t i, gradc_id r, gradc_map_fn *fn,
+                            uint32_t n, const gradc_id *in)
+{
+    uint32_t slot, s[3];
+    for (uint32_t k = 0; k < 3; k++)
+        GRADC_TRY(operand(e, in[k < n ? k : 0], &s[k]));
+    give_registers(e, i, n, in, r, true);
+    GRADC_TRY(result_slot(e, r, &slot));
+    give_registers(e, i, n, in, r, false);
+    return add_op(e, fn, slot, s[0], s[1], s[2]);
+}
+
 static gradc_status emit_map(emitter *e, uint32_t i, gradc_id r)
 {
     const gradc_node *n = node(e, r);
     const gradc_id *in = gradc_node_in(n);
-    uint32_t slot, s[3];
-    for (uint32_t k = 0; k < 3; k++)
-        GRADC_TRY(operand(e, in[k < n->n_in ? k : 0], &s[k]));
-    give_registers(e, i, r, true);
-    GRADC_TRY(result_slot(e, r, &slot));
-    give_registers(e, i, r, false);
     const gradc_id typed = in[gradc_node_row(n)->kind == GRADC_KIND_TERNARY];
-    return add_op(e, kernel(e, n, typed), slot, s[0], s[1], s[2]);
+    return emit_fn(e, i, r, kernel(e, n, typed), n->n_in, in);
 }
 
 /* Many operands: added one after the other. */
@@ -216,7 +233,7 @@ static gradc_status emit_sum(emitter *e, uint32_t i, gradc_id r)
         GRADC_TRY(operand(e, in[k], &next));
         GRADC_TRY(add_op(e, add, slot, k == 1 ? first : slot, next, first));
     }
-    give_registers(e, i, r, true);
+    give_registers(e, i, n->n_in, in, r, true);
     return GRADC_OK;
 }
 
@@ -254,6 +271,74 @@ static gradc_status emit_reduce(emitter *e, gradc_id r)
     return operand(e, x, &red->slot);
 }
 
+/* ---- two operations in one ---- */
+
+/* The first operation of a pair that node n can be, or -1. */
+static int first_of(const gradc_node *n)
+{
+    return n->op == GRADC_OP_add                               ? FIRST_ADD
+           : n->op == GRADC_OP_sub                             ? FIRST_SUB
+           : n->op == GRADC_OP_mul || n->op == GRADC_OP_square ? FIRST_MUL
+                                                               : -1;
+}
+
+/* The second that n can be, with the first as its operand number k. */
+static int second_of(const gradc_node *n, uint32_t k)
+{
+    return n->op == GRADC_OP_add   ? SECOND_ADD
+           : n->op == GRADC_OP_mul ? SECOND_MUL
+           : n->op != GRADC_OP_sub ? -1
+           : k == 0                ? SECOND_SUB
+                                   : SECOND_SUB_FROM;
+}
+
+/* Whether x, an operand of another node of the stage, has no user but that one and no
+ * memory. */
+static bool is_passing(const emitter *e, gradc_id x, const uint32_t *users)
+{
+    return e->l->s->stage_of[x - 1] == e->stage && e->l->last_use[x - 1] == 0 &&
+           users[place_of(e, x)] == 1;
+}
+
+/* Finds pairs: arithmetic whose one user is arithmetic too. */
+static void find_pairs(emitter *e, uint32_t *users)
+{
+    const gradc_lowering *l = e->l;
+    const gradc_stage *st = &l->s->stage[e->stage - 1];
+    const gradc_id *id = &l->s->node[st->first];
+    for (uint32_t i = 0; i < st->count; i++) {
+        const gradc_node *n = node(e, id[i]);
+        e->with[i] = e->first[i] = NONE;
+        users[i] = 0;
+        for (uint32_t k = 0; k < n->n_in; k++)
+            if (l->s->stage_of[gradc_node_in(n)[k] - 1] == e->stage)
+                users[place_of(e, gradc_node_in(n)[k])]++;
+    }
+    for (uint32_t i = 0; i < st->count; i++) {
+        const gradc_node *n = node(e, id[i]);
+        for (uint32_t k = 0; k < 2 && k < n->n_in && e->first[i] == NONE; k++) {
+            const gradc_id x = n->u.in[k];
+            if (n->n_in != 2 || second_of(n, k) < 0 || n->dtype > GRADC_F32 ||
+                !is_passing(e, x, users) || first_of(node(e, x)) < 0 ||
+                e->first[place_of(e, x)] != NONE)
+                continue;
+            e->first[i] = place_of(e, x);
+            e->with[place_of(e, x)] = i;
+        }
+    }
+}
+
+static gradc_status emit_pair(emitter *e, uint32_t i, gradc_id r)
+{
+    const gradc_stage *st = &e->l->s->stage[e->stage - 1];
+    const gradc_id x = e->l->s->node[st->first + e->first[i]];
+    const gradc_node *n = node(e, r), *p = node(e, x);
+    const uint32_t k = n->u.in[0] == x ? 0 : 1;
+    const gradc_id in[3] = {p->u.in[0], p->u.in[p->n_in - 1], n->u.in[!k]};
+    const gradc_map_table *map = e->l->kernels->map[n->dtype];
+    return emit_fn(e, i, r, map->pair[first_of(p)][second_of(n, k)], 3, in);
+}
+
 static gradc_status emit(emitter *e, uint32_t i, gradc_id r)
 {
     const gradc_node *n = node(e, r);
@@ -262,6 +347,8 @@ static gradc_status emit(emitter *e, uint32_t i, gradc_id r)
         return emit_reduce(e, r);
     if (step == GRADC_STEP_VIEW)
         return emit_copy(e, r);
+    if (e->first[i] != NONE)
+        return emit_pair(e, i, r);
     return n->op == GRADC_OP_addn ? emit_sum(e, i, r) : emit_map(e, i, r);
 }
 
@@ -278,12 +365,13 @@ static void find_last_users(emitter *e)
     for (uint32_t i = 0; i < st->count; i++) {
         const gradc_node *n = node(e, l->s->node[st->first + i]);
         const bool to_end = gradc_node_row(n)->step == GRADC_STEP_REDUCE;
+        const uint32_t at = to_end ? NONE : e->with[i] != NONE ? e->with[i] : i;
         for (uint32_t k = 0; k < n->n_in; k++) {
             const gradc_id x = gradc_node_in(n)[k];
             if (l->s->stage_of[x - 1] != e->stage)
                 continue;
             uint32_t *last = &e->last_user[l->slot[x - 1]];
-            *last = to_end || *last == UINT32_MAX ? UINT32_MAX : i;
+            *last = at > *last ? at : *last;
         }
     }
 }
@@ -353,7 +441,8 @@ static gradc_status emit_all(emitter *e)
     const gradc_lowering *l = e->l;
     const gradc_stage *st = &l->s->stage[e->stage - 1];
     for (uint32_t i = 0; i < st->count; i++)
-        GRADC_TRY(emit(e, i, l->s->node[st->first + i]));
+        if (e->with[i] == NONE)
+            GRADC_TRY(emit(e, i, l->s->node[st->first + i]));
     number_slots(e->loop);
     return GRADC_OK;
 }
@@ -365,14 +454,17 @@ gradc_status gradc_lower_loop(gradc_lowering *l, uint32_t at)
     emitter e = {.l = l, .loop = p, .stage = at + 1};
     e.last_user = gradc_alloc_zero((size_t)st->count, sizeof *e.last_user);
     e.free_list = gradc_alloc(((size_t)st->count + 1) * sizeof *e.free_list);
+    e.with = gradc_alloc((size_t)st->count * sizeof *e.with);
+    e.first = gradc_alloc((size_t)st->count * sizeof *e.first);
     gradc_status status = GRADC_ENOMEM;
     if (p != NULL)
         p->reduce = gradc_lower_get(l, st->count * sizeof *p->reduce);
-    if (p == NULL || p->reduce == NULL || e.last_user == NULL || e.free_list == NULL)
+    if (!p || !p->reduce || !e.last_user || !e.free_list || !e.with || !e.first)
         goto done;
     p->total = (size_t)l->g->shape[st->space]->size;
     p->row = (size_t)st->row < p->total ? (size_t)st->row : 0;
     choose_block(p, 0);
+    find_pairs(&e, e.free_list);
     find_last_users(&e);
     status = emit_all(&e);
     if (status != GRADC_OK)
@@ -381,15 +473,23 @@ gradc_status gradc_lower_loop(gradc_lowering *l, uint32_t at)
     status = gradc_lower_rows(l, at, p);
     if (status != GRADC_OK)
         goto done;
+    status = GRADC_ENOMEM;
     choose_span(p);
     p->acc_bytes = e.acc_bytes;
     gradc_lower_scratch(l, gradc_loop_scratch(p));
-    status = gradc_lower_step(l, "loop", gradc_loop_run, p);
+    char *name = gradc_lower_get(l, NAME_BYTES);
+    if (name == NULL)
+        goto done;
+    snprintf(name, NAME_BYTES, "loop of %u operations over %zu elements",
+             p->n_op + p->n_load + p->n_reduce, p->total);
+    status = gradc_lower_step(l, name, gradc_loop_run, p);
     if (status == GRADC_OK)
         gradc_lower_traffic(l, e.read + p->total * p->head_bytes,
                             e.written + p->tail_written);
 done:
     gradc_release(e.last_user);
     gradc_release(e.free_list);
+    gradc_release(e.with);
+    gradc_release(e.first);
     return status;
 }
