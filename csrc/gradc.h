@@ -1,9 +1,9 @@
 /* gradc.h -- expression graphs, their derivatives, and programs that compute them.
  *
  * The life of a computation: build a graph from inputs; extend it with the nodes of
- * derivatives (gradc_vjp, gradc_jvp); compile chosen nodes into a program; run the
- * program on memory of your own. Graphs serve one thread at a time; programs are
- * immutable and may run in many.
+ * derivatives (gradc_vjp, gradc_jvp) and of batches (gradc_batch); compile chosen nodes
+ * into a program; run the program on memory of your own. Graphs serve one thread at a
+ * time; programs are immutable and may run in many.
  *
  * Builders return the id of a node, or 0, "no node", after an error; 0 as an operand
  * gives 0, so expressions nest without checks, and gradc_graph_status tells what went
@@ -171,9 +171,20 @@ GRADC_API gradc_status gradc_vjp(gradc_graph *g, gradc_id y, gradc_id dr, size_t
 GRADC_API gradc_status gradc_jvp(gradc_graph *g, size_t n, const gradc_id *x,
                                  const gradc_id *tx, size_t m, const gradc_id *y,
                                  gradc_id *ty);
+/* A whole batch at once: by[j] is y[j] where each x[i] is bx[i], which has an axis of
+ * length `size` in front of the shape of x[i]; so has by[j]. 0 if y[j] depends on no x
+ * and is the same for all. Only what depends on the x is built anew. */
+GRADC_API gradc_status gradc_batch(gradc_graph *g, int64_t size, size_t n,
+                                   const gradc_id *x, const gradc_id *bx, size_t m,
+                                   const gradc_id *y, gradc_id *by);
 /* 1 if every element of y depends on the element of x in its own place alone, so that
  * the Jacobian is diagonal; 0 if that cannot be told. */
 GRADC_API int gradc_is_diagonal(gradc_graph *g, gradc_id y, gradc_id x);
+/* Where the Jacobian of y by x is not zero, told from the graph alone: out, of size(y)
+ * rows of size(x) bytes, gets 1 where an element of y may depend on one of x, else 0.
+ * 1 everywhere if telling would take too much memory. */
+GRADC_API gradc_status gradc_pattern(gradc_graph *g, gradc_id y, gradc_id x,
+                                     uint8_t *out);
 
 /* ---- programs ---- */
 
@@ -194,13 +205,27 @@ GRADC_API gradc_status gradc_compile(const gradc_graph *g, size_t n_args,
 GRADC_API void gradc_program_free(gradc_program *p);
 /* Bytes of workspace a run needs; any alignment does. */
 GRADC_API size_t gradc_program_workspace(const gradc_program *p);
+/* What a run needs and does, in bytes: workspace, arguments, results, and what its steps
+ * read from and write to arrays (each array counted once a step, and what stays in
+ * registers not at all). */
+typedef struct gradc_memory {
+    size_t workspace, arguments, results, moved;
+} gradc_memory;
+GRADC_API void gradc_program_memory(const gradc_program *p, gradc_memory *out);
 /* The steps as text, as gradc_graph_print. */
 GRADC_API size_t gradc_program_print(const gradc_program *p, char *out, size_t size);
 /* Runs `p` on the caller's memory: allocates nothing, keeps no pointer; results must
- * not overlap arguments. EINDEX with `*msg` if an index was out of range. */
+ * not overlap arguments. EINDEX with `*msg` if an index was out of range, EVALUE if an
+ * argument is not aligned to its elements. */
 GRADC_API gradc_status gradc_run(const gradc_program *p, const void *const *args,
                                  void *const *results, void *workspace,
                                  gradc_message *msg);
+
+/* Memory for large results and workspaces, 64-aligned: blocks given back are kept and
+ * handed out again, up to 256 MiB of them. NULL if out of memory; any thread. */
+GRADC_API void *gradc_buffer_take(size_t size);
+/* Accepts NULL. */
+GRADC_API void gradc_buffer_give(void *p);
 
 /* ---- machine ---- */
 

@@ -15,6 +15,7 @@ from pygradc._jacobian import Diagonal, hessian, jacobian
 from pygradc._jit import jit
 from pygradc._lib import OPS, num_threads, ops, set_num_threads
 from pygradc._transform import grad, jvp, value_and_grad, vjp
+from pygradc._vmap import vmap
 from pygradc.errors import (
     ArgumentError,
     ConcretizationError,
@@ -57,6 +58,7 @@ __all__ = [
     "value_of",
     "var",
     "vjp",
+    "vmap",
 ]
 
 

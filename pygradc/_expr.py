@@ -28,6 +28,12 @@ _POW = OPS["pow"]
 # what NumPy means by sums and products of bools
 _OF_BOOLS = {OPS["add"]: OPS["logical_or"], OPS["mul"]: OPS["logical_and"]}
 
+# looked up once: they are on the way of every traced operation
+_unary, _binary = lib.gradc_unary, lib.gradc_binary
+
+# Python numbers that take a float operand's dtype without a further look
+_NUMBERS = (float, int)
+
 _SHAPE_MANY = 64  # elements shown by repr at most
 
 
@@ -44,11 +50,11 @@ class Expr:
     __slots__ = ("graph", "id", "code", "_shape")
     __array_priority__ = 1000
 
-    def __init__(self, graph, node, code):
+    def __init__(self, graph, node, code, shape=None):
         self.graph = graph
         self.id = node
         self.code = code
-        self._shape = None
+        self._shape = shape
 
     # ---- what it is ----
 
@@ -171,15 +177,17 @@ class Expr:
 
     # ---- NumPy's protocols ----
 
-    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-        from pygradc._numpy.protocol import apply_ufunc
+    # The families of functions are imported at first use, and take these places.
 
-        return apply_ufunc(ufunc, method, inputs, kwargs)
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        import pygradc._numpy.protocol  # noqa: F401
+
+        return self.__array_ufunc__(ufunc, method, *inputs, **kwargs)
 
     def __array_function__(self, func, types, args, kwargs):
-        from pygradc._numpy.protocol import apply_function
+        import pygradc._numpy.protocol  # noqa: F401
 
-        return apply_function(func, args, kwargs)
+        return self.__array_function__(func, types, args, kwargs)
 
     def __getitem__(self, key):
         from pygradc._numpy.indexing import get_item
@@ -331,14 +339,21 @@ def _is_weak(value):
 
 def unary(op, x):
     """Elementwise op number `op` of Expr `x`."""
-    code = _fitting(op, x.code)
-    x = convert(x, code)
-    result = BOOL if _IS_TEST[op] else code
-    return expr(x.graph, lib.gradc_unary(x.graph.h, op, x.id), result)
+    code = x.code
+    if code not in _TAKES[op]:
+        code = _fitting(op, code)
+        x = convert(x, code)
+    graph = x.graph
+    return expr(graph, _unary(graph.h, op, x.id), BOOL if _IS_TEST[op] else code)
 
 
 def binary(op, x, y):
     """Elementwise op number `op` of `x` and `y`, one of which is an Expr."""
+    if op != _POW:
+        if type(x) in _NUMBERS and y.code < I64:
+            x = Expr(y.graph, y.graph.scalar(x, y.code), y.code)
+        elif type(y) in _NUMBERS and x.code < I64:
+            y = Expr(x.graph, x.graph.scalar(y, x.code), x.code)
     if type(x) is Expr and type(y) is Expr and x.code == y.code and x.graph is y.graph:
         graph, code = x.graph, x.code
         if code not in _TAKES[op] and not (code == BOOL and op in _OF_BOOLS):
@@ -357,7 +372,7 @@ def binary(op, x, y):
     if code == BOOL and op in _OF_BOOLS:
         op = _OF_BOOLS[op]
     result = BOOL if _IS_TEST[op] else code
-    return expr(graph, lib.gradc_binary(graph.h, op, x.id, y.id), result)
+    return expr(graph, _binary(graph.h, op, x.id, y.id), result)
 
 
 def _structural(graph, x, number):
@@ -404,12 +419,30 @@ _KNOWN = (Expr, bool, int, float, np.ndarray, np.generic, list, tuple)
 
 
 def _operator(op):
+    takes = _TAKES[op]
+    numbers = () if op == _POW else _NUMBERS
+
     def method(self, other):
-        if not isinstance(other, _KNOWN):
+        kind, code, graph = type(other), self.code, self.graph
+        node = 0
+        if kind is Expr:
+            if other.code == code and code in takes and other.graph is graph:
+                node = _binary(graph.h, op, self.id, other.id)
+        elif kind in numbers:
+            if code < I64:
+                node = _binary(graph.h, op, self.id, graph.scalar(other, code))
+        elif not isinstance(other, _KNOWN):
             return NotImplemented
+        if node:
+            return Expr(graph, node, BOOL if _IS_TEST[op] else code)
         return binary(op, self, other)
 
     def reflected(self, other):
+        code, graph = self.code, self.graph
+        if type(other) in numbers and code < I64:
+            node = _binary(graph.h, op, graph.scalar(other, code), self.id)
+            if node:
+                return Expr(graph, node, BOOL if _IS_TEST[op] else code)
         if not isinstance(other, _KNOWN):
             return NotImplemented
         return binary(op, other, self)

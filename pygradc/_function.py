@@ -134,6 +134,17 @@ class Function:
         results = [r[()] for r in self._program(arrays + self._captured)]
         return results[0] if self.single else results
 
+    def memory(self):
+        """What a call needs and does, in bytes, before anything runs.
+
+        Returns
+        -------
+        Memory
+            Named tuple: workspace, arguments, results, and moved: what the steps of the
+            program read from and write to arrays.
+        """
+        return self._program.memory()
+
     def __repr__(self):
         inputs = ", ".join(
             f"{n}: {d} {s}" for n, (d, s) in zip(self._names, self._types, strict=True)

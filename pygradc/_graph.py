@@ -51,6 +51,9 @@ class _State(threading.local):
 
 state = _State()
 
+# Threads that are tracing now; empty nearly always, which is asked faster than `state`.
+tracing_threads = set()
+
 
 class tracing:
     """Context in which `graph` is the thread's current one, one level deeper."""
@@ -63,12 +66,16 @@ class tracing:
     def __enter__(self):
         self.outer = state.graph
         state.graph = self.graph
+        if self.outer is None:
+            tracing_threads.add(threading.get_ident())
         self.graph.depth += 1
         return self.graph
 
     def __exit__(self, *exc):
         state.graph = self.outer
         self.graph.depth -= 1
+        if self.outer is None:
+            tracing_threads.discard(threading.get_ident())
 
 
 class Graph:
@@ -126,7 +133,10 @@ class Graph:
             return x or lib.gradc_const(self.h, code, value) or check(self.h)
         if self.recording or value in STRUCTURAL:
             return lib.gradc_const(self.h, code, value) or check(self.h)
-        return self.leaf(DTYPES[code].type(value), DATA)
+        x = lib.gradc_input(self.h, code, 0, ffi.NULL, DATA) or check(self.h)
+        self.values[x] = DTYPES[code].type(value)
+        self.leaves.append(x)
+        return x
 
     def capture(self, array):
         """Id of a leaf for an array met while tracing."""
@@ -153,7 +163,7 @@ class Graph:
         Raises
         ------
         ConcretizationError
-            `x` depends on an argument that has no value yet, as under `jit`.
+            `x` depends on an argument that has no value yet, as under `jit` and `vmap`.
         """
         known = self.values.get(x)
         if known is not None:
@@ -162,7 +172,7 @@ class Graph:
             raise error(
                 errors.ConcretizationError,
                 f"{what} was asked of an expression whose variables have no values: "
-                "under jit use np.where, or leave this part out of jit",
+                "under jit and vmap use np.where, or leave this part out of them",
             )
         leaves, key = self._cone(x)
         program = cached_program(("cone", *key), lambda: Program(self, leaves, [x]))
@@ -203,6 +213,11 @@ class Graph:
 
     def code(self, x):
         return self.describe(x).dtype
+
+    def is_scalar(self, x, code):
+        """Whether node `x` is 0-d and has dtype number `code`."""
+        info = self.describe(x)
+        return info.rank == 0 and info.dtype == code
 
     def role(self, x):
         return self.describe(x).role

@@ -1,13 +1,21 @@
 """Jacobians and Hessians, in numerator layout: rows are outputs, columns inputs."""
 
 import functools
+import math
 
 import numpy as np
 
 from pygradc import _tree, errors
-from pygradc._expr import Expr, lift
-from pygradc._lib import error, lib
-from pygradc._program import Program, cached_program, jvp_nodes, vjp_nodes
+from pygradc._compress import Plan
+from pygradc._expr import Expr, expr, lift
+from pygradc._lib import DATA, DEFERRED, error, lib
+from pygradc._program import (
+    Program,
+    batch_nodes,
+    cached_program,
+    jvp_nodes,
+    vjp_nodes,
+)
 from pygradc._trace import Trace, positions
 from pygradc._transform import grad
 
@@ -112,72 +120,128 @@ for _name in "add sub mul truediv pow radd rsub rmul rtruediv neg abs eq ne".spl
 Diagonal.__hash__ = object.__hash__
 
 
-# ---- in the graph: inside another trace ----
+# ---- derivatives in batches: one for each row or column, or sum of them ----
+
+# Elements that a batch of derivatives has at most in one array: what stays in cache.
+MOST_ELEMENTS = 1 << 19
+
+
+def _line(graph, y, x, by_rows):
+    """A seed, and the row or column of the Jacobian that it gives."""
+    side = y if by_rows else x
+    seed = graph.input(side.code, side.shape, DEFERRED)
+    if by_rows:
+        (line,) = vjp_nodes(graph, y.id, seed, [x.id])
+    else:
+        (line,) = jvp_nodes(graph, [x.id], [seed], [y.id])
+    return seed, line
+
+
+def _block(graph, seed, n):
+    """How many of n seeds to take at a time, in even parts."""
+    largest, reached = 1, {seed}
+    for node in range(seed + 1, lib.gradc_graph_size(graph.h) + 1):
+        info = graph.describe(node)
+        if not reached.isdisjoint(getattr(info, "in")[0 : info.n_in]):
+            reached.add(node)
+            largest = max(largest, math.prod(info.dim[0 : info.rank]))
+    blocks = -(-n // max(1, MOST_ELEMENTS // largest))
+    return -(-n // blocks)
+
+
+def _batched_line(graph, seed, line, bseeds):
+    """The lines for a batch of seeds, as rows of a matrix."""
+    size = bseeds.shape[0]
+    (node,) = batch_nodes(graph, size, [seed], [bseeds.id], [line])
+    code = graph.code(line)
+    if not node:
+        same = Expr(graph, line, code).reshape(-1)
+        return np.broadcast_to(same, (size, same.size))
+    return Expr(graph, node, code).reshape(size, -1)
 
 
 def _nested_jacobian(trace, y, x):
-    """The Jacobian as an Expr, one pass for each row or column, the fewer of them."""
+    """The Jacobian as an Expr: inside another trace."""
     graph = trace.graph
-    by_rows = y.size <= x.size
-    side = y if by_rows else x
     if y.size == 0 or x.size == 0:
         return lift(graph, np.zeros(y.shape + x.shape, y.dtype))
-    lines = []
-    for i in range(side.size):
-        seed = np.zeros(side.size, side.dtype)
-        seed[i] = 1
-        seed = lift(graph, seed.reshape(side.shape)).id
-        if by_rows:
-            (line,) = vjp_nodes(graph, y.id, seed, [x.id])
-            lines.append(Expr(graph, line, x.code))
-        else:
-            (line,) = jvp_nodes(graph, [x.id], [seed], [y.id])
-            lines.append(Expr(graph, line, y.code))
-    axis = 0 if by_rows else -1
-    return np.stack(lines, axis).reshape(y.shape + x.shape)
+    plan = Plan(graph, y, x)
+    side = y if plan.by_rows else x
+    seed, line = _line(graph, y, x, plan.by_rows)
+    block = _block(graph, seed, plan.count)
+    parts = []
+    for i in range(0, plan.count, block):
+        seeds = plan.seeds(i, min(block, plan.count - i), side.dtype)
+        seeds = lift(graph, seeds.reshape(-1, *side.shape))
+        parts.append(_batched_line(graph, seed, line, seeds))
+    lines = np.concatenate(parts)
+    if plan.source is not None:
+        lines = _scattered(lines, plan, y.size * x.size)
+    elif not plan.by_rows:
+        lines = lines.T
+    return lines.reshape(y.shape + x.shape)
 
 
-# ---- outermost: run a program for each row or column ----
+def _scattered(lines, plan, size):
+    """The elements of a Jacobian of `size`, from sums of its rows or columns."""
+    graph, found = lines.graph, lines.reshape(-1)[plan.source]
+    target = lift(graph, plan.target)
+    node = lib.gradc_scatter(graph.h, found.id, target.id, size)
+    return expr(graph, node, found.code)
 
 
-def _seeded_program(trace, y, x, by_rows):
-    """Program from the leaves and a seed to one row, or one column."""
+def _seeded_program(trace, y, x):
+    """Plan of the Jacobian, the program from the leaves and a batch of seeds to as many
+    rows or columns, and the length of the batch."""
     graph = trace.graph
     leaves = list(graph.leaves)
-    side = y if by_rows else x
 
     def make():
-        seed = graph.input(side.code, side.shape, 0)
-        if by_rows:
-            line = vjp_nodes(graph, y.id, seed, [x.id])
-        else:
-            line = jvp_nodes(graph, [x.id], [seed], [y.id])
-        return Program(graph, [*leaves, seed], line)
+        plan = Plan(graph, y, x)
+        side = y if plan.by_rows else x
+        seed, line = _line(graph, y, x, plan.by_rows)
+        block = _block(graph, seed, plan.count)
+        bseeds = graph.input(side.code, (block, *side.shape), DATA)
+        lines = _batched_line(graph, seed, line, Expr(graph, bseeds, side.code))
+        return plan, Program(graph, [*leaves, bseeds], [lines.id]), block
 
-    key = ("jacobian", by_rows, trace.key, x.id, y.id)
-    return cached_program(key, make), [graph.values[i] for i in leaves]
+    plan, program, block = cached_program(("jacobian", trace.key, x.id, y.id), make)
+    return plan, program, block, [graph.values[i] for i in leaves]
 
 
 def _dense_jacobian(trace, y, x):
-    by_rows = y.size <= x.size
-    side = y if by_rows else x
-    program, values = _seeded_program(trace, y, x, by_rows)
-    shaped = np.zeros(side.shape, side.dtype)
-    seed = shaped.reshape(-1)
-    dtype = x.dtype if by_rows else y.dtype
-    result = np.empty((y.size, x.size), dtype)
-    lines = result if by_rows else result.T
-    for i in range(side.size):
-        seed[i] = 1
-        (line,) = program([*values, shaped])
-        lines[i] = line.ravel()
-        seed[i] = 0
+    if y.size == 0 or x.size == 0:
+        return np.zeros(y.shape + x.shape, y.dtype)
+    plan, program, block, values = _seeded_program(trace, y, x)
+    side, other = (y, x) if plan.by_rows else (x, y)
+    n = plan.count
+    lines = None if block == n else np.empty((n, other.size), other.dtype)
+    for i in range(0, n, block):
+        seeds = plan.seeds(i, block, side.dtype).reshape(block, *side.shape)
+        (found,) = program([*values, seeds])
+        if lines is None:
+            lines = found
+        else:
+            lines[i : i + block] = found[: n - i]
+    if plan.source is not None:
+        result = np.zeros(y.size * x.size, lines.dtype)
+        result[plan.target] = lines.reshape(-1)[plan.source]
+    else:
+        result = lines if plan.by_rows else np.asarray(lines.T, order="C")
     return result.reshape(y.shape + x.shape)
 
 
 def _diagonal_jacobian(trace, y, x):
-    program, values = _seeded_program(trace, y, x, False)
-    (line,) = program([*values, np.ones(x.shape, x.dtype)])
+    graph = trace.graph
+    leaves = list(graph.leaves)
+
+    def make():
+        seed, line = _line(graph, y, x, by_rows=False)
+        return Program(graph, [*leaves, seed], [line])
+
+    program = cached_program(("diagonal", trace.key, x.id, y.id), make)
+    ones = np.ones(x.shape, x.dtype)
+    (line,) = program([*[graph.values[i] for i in leaves], ones])
     return Diagonal(line.reshape(y.shape))
 
 
@@ -251,8 +315,11 @@ def jacobian(function, argnums=0):
 
     Notes
     -----
-    One pass of the function for each row (reverse mode) or column (forward mode),
-    whichever are fewer; one pass for a diagonal Jacobian.
+    One derivative for each row (reverse mode) or column (forward mode), whichever are
+    fewer, as batches of them that run like `vmap`; one for a diagonal Jacobian. Which
+    elements are 0 whatever the numbers is told from the graph, and rows that share no
+    column, or columns that share no row, take one derivative together: a banded
+    Jacobian costs as many as its band is wide (Curtis, Powell & Reid 1974).
 
     Examples
     --------
@@ -288,8 +355,7 @@ def hessian(function, argnums=0):
 
     Notes
     -----
-    Forward or reverse mode over the reverse-mode gradient, one pass for each element
-    of the input.
+    The Jacobian of the reverse-mode gradient; see `jacobian`.
 
     Examples
     --------

@@ -4,6 +4,7 @@ Raw functions are called as `lib.gradc_...`; a builder that returns 0 has left i
 error in the graph, and `check` raises it.
 """
 
+import math
 import os
 import sys
 from collections import namedtuple
@@ -122,6 +123,30 @@ def printed(function, handle):
     out = ffi.new("char[]", size)
     function(handle, out, size)
     return ffi.string(out).decode()
+
+
+# Bytes from which on memory comes from the library's pool of large blocks: the system
+# gives back such blocks to the kernel, and each new one costs its page faults.
+LARGE = 1 << 18
+
+
+def _large(size):
+    block = lib.gradc_buffer_take(size)
+    if block == ffi.NULL:
+        raise errors.OutOfMemoryError(f"out of memory: {size} bytes")
+    return ffi.gc(block, lib.gradc_buffer_give, size)
+
+
+def large_empty(shape, dtype):
+    """As np.empty, of LARGE bytes and more: the memory returns to the pool when the
+    array and all its views are gone."""
+    size = math.prod(shape) * dtype.itemsize
+    return np.ndarray(shape, dtype, ffi.buffer(_large(size), size))
+
+
+def workspace(size):
+    """Memory for a run, as cdata that owns it."""
+    return _large(size) if size >= LARGE else ffi.new("char[]", size)
 
 
 def isa():

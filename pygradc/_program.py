@@ -1,11 +1,33 @@
 """Compiled programs: allocation of results and workspaces, and the call into C."""
 
-from numpy import empty, float64
+import math
+from collections import namedtuple
 
-from pygradc._lib import DTYPES, F64, check, ffi, lib, printed, raise_status
+from numpy import array, empty, ndarray, zeros
+
+from pygradc._lib import (
+    DTYPES,
+    F64,
+    LARGE,
+    check,
+    ffi,
+    large_empty,
+    lib,
+    printed,
+    raise_status,
+    workspace,
+)
 
 # looked up once: the call is on the way of every gradient
 run, from_buffer, NULL = lib.gradc_run, ffi.from_buffer, ffi.NULL
+
+Memory = namedtuple("Memory", "workspace arguments results moved")
+Memory.__doc__ = """What a run needs and does, in bytes, known before anything runs.
+
+workspace: memory of intermediate values and scratch. arguments, results: of the arrays
+that go in and come out. moved: read from and written to arrays by all steps together;
+what stays in registers and cache blocks of a step does not count.
+"""
 
 # Programs of traces that were met lately; the oldest goes first.
 MOST_PROGRAMS = 2048
@@ -23,23 +45,6 @@ def cached_program(key, make):
     return program
 
 
-class _Frame:
-    """What one call needs at a time: pointers, scalars and workspace.
-
-    0-d float64 arguments and results pass through `scalars` and `numbers`, to which
-    the pointers are set for good.
-    """
-
-    __slots__ = ("args", "results", "scalars", "numbers", "workspace")
-
-    def __init__(self, n_args, n_results, workspace):
-        self.scalars = ffi.new("double[]", n_args)
-        self.numbers = ffi.new("double[]", n_results)
-        self.args = ffi.new("void *[]", [self.scalars + i for i in range(n_args)])
-        self.results = ffi.new("void *[]", [self.numbers + i for i in range(n_results)])
-        self.workspace = ffi.new("char[]", workspace)
-
-
 class Program:
     """An immutable compiled program.
 
@@ -50,20 +55,22 @@ class Program:
     args, results : sequence of int
         Node ids. An argument may be any node.
 
+    Attributes
+    ----------
+    results : list of tuple
+        Shape, dtype and allocator of each result; the latter is None for 0-d results,
+        which a frame has cells for.
+    scalars : frozenset of int
+        Places of the 0-d float64 arguments.
+    spare : list
+        Frames that no call is using.
+
     Notes
     -----
     May be called from several threads at once; the GIL is released while it runs.
     """
 
-    __slots__ = (
-        "_h",
-        "_spare",
-        "_sizes",
-        "_scalar_args",
-        "_array_args",
-        "_number_results",
-        "_array_results",
-    )
+    __slots__ = ("h", "results", "scalars", "spare", "n_args", "_workspace")
 
     def __init__(self, graph, args, results):
         out, message = ffi.new("gradc_program **"), ffi.new("gradc_message *")
@@ -72,68 +79,119 @@ class Program:
         )
         if status != lib.GRADC_OK:
             raise_status(status, message)
-        self._h = ffi.gc(out[0], lib.gradc_program_free)
-        self._sizes = len(args), len(results), lib.gradc_program_workspace(self._h)
-        self._spare = []
-        # places of 0-d float64 values, and of arrays
-        scalar = [_is_scalar(graph, x) for x in args]
-        self._scalar_args = [i for i, s in enumerate(scalar) if s]
-        self._array_args = [i for i, s in enumerate(scalar) if not s]
-        scalar = [_is_scalar(graph, x) for x in results]
-        self._number_results = [i for i, s in enumerate(scalar) if s]
-        self._array_results = [
-            (i, graph.shape(r), DTYPES[graph.code(r)])
-            for i, r in enumerate(results)
-            if not scalar[i]
-        ]
+        self.h = ffi.gc(out[0], lib.gradc_program_free)
+        self.spare = []
+        self.n_args = len(args)
+        self._workspace = lib.gradc_program_workspace(self.h)
+        self.scalars = frozenset(
+            [i for i, x in enumerate(args) if graph.is_scalar(x, F64)]
+        )
+        self.results = [_result(graph, x) for x in results]
 
-    def __call__(self, args):
-        """Results for `args`: contiguous ndarrays of the types compiled for, or
-        numbers where the argument is a 0-d float64. A result is an ndarray, or a
-        np.float64 where it is a 0-d float64.
+    def memory(self):
+        """Memory of one run."""
+        out = ffi.new("gradc_memory *")
+        lib.gradc_program_memory(self.h, out)
+        return Memory(out.workspace, out.arguments, out.results, out.moved)
+
+    def frame(self):
+        """What one call needs at a time.
+
+        Returns
+        -------
+        args, results : cdata
+            Pointers, as the library takes them; those of scalars and cells are set.
+        scalars : cdata
+            Where 0-d float64 arguments go, by place.
+        cells : tuple of ndarray or None
+            One element each, where 0-d results arrive, by place.
+        workspace : cdata
+            Bytes; from the pool of large blocks if they are many.
+        """
+        scalars = ffi.new("double[]", self.n_args)
+        args = ffi.new("void *[]", [scalars + i for i in range(self.n_args)])
+        cells = tuple([None if new else zeros(1, t) for _, t, new in self.results])
+        results = ffi.new(
+            "void *[]", [NULL if c is None else from_buffer(c) for c in cells]
+        )
+        return args, results, scalars, cells, self.workspace()
+
+    @property
+    def keeps_frames(self):
+        """Whether frames are used again. A large workspace goes back to the pool it
+        came from."""
+        return self._workspace < LARGE
+
+    def __call__(self, values):
+        """Results for `values`: ndarrays of the types compiled for, which are copied if
+        they are not contiguous and aligned, or numbers where the argument is a 0-d
+        float64. A result is an ndarray, or a NumPy scalar where it is 0-d.
 
         Raises
         ------
         IndexRangeError
             An index computed or given was out of range.
-        BufferError or ValueError
-            An array is not contiguous.
         """
         try:
-            frame = self._spare.pop()
+            frame = self.spare.pop()
         except IndexError:
-            frame = _Frame(*self._sizes)
-        scalars = frame.scalars
-        for i in self._scalar_args:
-            scalars[i] = args[i]
-        pointers = frame.args
-        for i in self._array_args:
-            pointers[i] = from_buffer(args[i])
-        results = [None] * self._sizes[1]
-        pointers = frame.results
-        for i, shape, dtype in self._array_results:
-            array = results[i] = empty(shape, dtype)
-            pointers[i] = from_buffer(array)
-        if run(self._h, frame.args, pointers, frame.workspace, NULL):
-            self._fail(frame)
-        numbers = frame.numbers
-        for i in self._number_results:
-            results[i] = float64(numbers[i])
-        self._spare.append(frame)
-        return results
+            frame = self.frame()
+        args, results, scalars, cells, workspace = frame
+        known = self.scalars
+        try:
+            for i, value in enumerate(values):
+                if i in known:
+                    scalars[i] = value
+                else:
+                    args[i] = from_buffer(value)
+        except (BufferError, ValueError):
+            return self([_in_order(v) for v in values])
+        made = []
+        for i, (shape, dtype, new) in enumerate(self.results):
+            result = cells[i]
+            if new:
+                result = new(shape, dtype)
+                results[i] = from_buffer(result)
+            made.append(result)
+        if run(self.h, args, results, workspace, NULL):
+            if not all([_is_aligned(v) for v in values]):
+                return self([_in_order(v) for v in values])
+            self.run_checked(args, results, workspace)
+        made = [m if c is None else c[0] for m, c in zip(made, cells, strict=True)]
+        if self.keeps_frames:
+            self.spare.append(frame)
+        return made
 
-    def _fail(self, frame):
+    def run_checked(self, args, results, workspace):
+        """Runs on pointers of the caller's; raises the error if it fails."""
         message = ffi.new("gradc_message *")
-        status = run(self._h, frame.args, frame.results, frame.workspace, message)
-        raise_status(status, message)
+        status = run(self.h, args, results, workspace, message)
+        if status:
+            raise_status(status, message)
+
+    def workspace(self):
+        """New memory for a run."""
+        return workspace(self._workspace)
 
     def __repr__(self):
-        return printed(lib.gradc_program_print, self._h)
+        return printed(lib.gradc_program_print, self.h)
 
 
-def _is_scalar(graph, x):
-    info = graph.describe(x)
-    return info.rank == 0 and info.dtype == F64
+def _is_aligned(value):
+    return not isinstance(value, ndarray) or value.flags.aligned
+
+
+def _in_order(value):
+    """A copy that is contiguous and aligned, of an array."""
+    return array(value, order="C") if isinstance(value, ndarray) else value
+
+
+def _result(graph, x):
+    shape, dtype = graph.shape(x), DTYPES[graph.code(x)]
+    if shape == ():
+        return shape, dtype, None
+    large = math.prod(shape) * dtype.itemsize >= LARGE
+    return shape, dtype, large_empty if large else empty
 
 
 def vjp_nodes(graph, y, dr, xs):
@@ -150,3 +208,20 @@ def jvp_nodes(graph, xs, txs, ys):
     if lib.gradc_jvp(graph.h, len(xs), xs, txs, len(ys), ys, ty) != lib.GRADC_OK:
         check(graph.h)
     return list(ty)
+
+
+def batch_nodes(graph, size, xs, bxs, ys):
+    """Ids of the `ys` for a batch of `size`, in which `xs` are `bxs`; 0 for those that
+    are the same for all."""
+    by = ffi.new("gradc_id[]", len(ys))
+    if lib.gradc_batch(graph.h, size, len(xs), xs, bxs, len(ys), ys, by) != 0:
+        check(graph.h)
+    return list(by)
+
+
+def pattern(graph, y, x):
+    """Where the Jacobian of Expr `y` by `x` may differ from 0: uint8 array."""
+    out = empty((y.size, x.size), "uint8")
+    if lib.gradc_pattern(graph.h, y.id, x.id, from_buffer("uint8_t[]", out)) != 0:
+        check(graph.h)
+    return out

@@ -68,6 +68,11 @@ def _not_differentiable(dtype, where):
 LEVELS = (8, 16, 32, 64)
 
 
+def level_of(graph):
+    """The role bit of a transform that begins now, or None."""
+    return LEVELS[graph.depth] if graph.depth < len(LEVELS) else None
+
+
 class Trace:
     """One call of a transform: its graph, and the leaves it differentiates.
 
@@ -93,8 +98,7 @@ class Trace:
         self.outermost = outer is None
         self.graph = outer or Graph()
         self.xs, self.sources = [], []
-        depth = self.graph.depth
-        self.level = LEVELS[depth] if depth < len(LEVELS) else None
+        self.level = level_of(self.graph)
         with tracing(self.graph):
             args = [
                 self._differentiated(a, i) if i in argnums else self._variable(a)
@@ -128,10 +132,10 @@ class Trace:
         if type(x) is Expr:
             if x.graph is not graph:
                 raise errors.GraphError("an argument belongs to a trace that has ended")
-            return Expr(graph, lib.gradc_ident(graph.h, x.id, role), x.code)
+            return Expr(graph, lib.gradc_ident(graph.h, x.id, role), x.code, x._shape)
         if x.ndim and not x.flags.c_contiguous:
             x = np.asarray(x, order="C")
-        return Expr(graph, graph.leaf(x, role), CODES[x.dtype])
+        return Expr(graph, graph.leaf(x, role), CODES[x.dtype], x.shape)
 
     def _variable(self, arg):
         """An argument that is not differentiated: float arrays are variables."""
@@ -143,6 +147,8 @@ class Trace:
         if isinstance(arg, (np.ndarray, np.floating)) and arg.dtype in CODES:
             if plain(arg).dtype.kind == "f":
                 return self._fresh(arg, VARIABLE)
+        if type(arg) is Expr and not arg.graph.role(arg.id) & VARIABLE:
+            return self._fresh(arg, VARIABLE)
         return arg
 
     def scalar_output(self, out, name):
@@ -175,7 +181,7 @@ class Trace:
         graph = self.graph
         if not self.outermost:
             nodes = wanted + extend()
-            return [self._settle(n) for n in nodes]
+            return [settled(graph, n, self.level) for n in nodes]
         leaves = graph.leaves
 
         def make():
@@ -185,13 +191,14 @@ class Trace:
         values = graph.values
         return program([values[i] for i in leaves])
 
-    def _settle(self, node):
-        """Expr of `node`, or its value if no outer variable plays a part."""
-        graph = self.graph
-        outer = DEFERRED | sum(b for b in LEVELS if b < (self.level or 0))
-        if self.level is None or graph.role(node) & outer:
-            return Expr(graph, node, graph.code(node))
-        return graph.value(node)
+
+def settled(graph, node, level):
+    """Expr of `node`, or its value if no variable of a transform outside of `level`
+    plays a part."""
+    outer = DEFERRED | sum(b for b in LEVELS if b < (level or 0))
+    if level is None or graph.role(node) & outer:
+        return Expr(graph, node, graph.code(node))
+    return graph.value(node)
 
 
 def like(value, source):

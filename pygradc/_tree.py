@@ -31,6 +31,15 @@ def flatten(tree, leaves):
     return Ellipsis
 
 
+def children(tree):
+    """The parts of the container `tree`, by name or number."""
+    if isinstance(tree, dict):
+        return tree
+    if isinstance(tree, (tuple, list)):
+        return dict(enumerate(tree))
+    return {f.name: getattr(tree, f.name) for f in dataclasses.fields(tree)}
+
+
 def builder(structure, start=0):
     """Function from a list of leaves to the tree of `structure`, and how many leaves
     it takes from place `start` on. Made once, called often: tuples of leaves, and pairs

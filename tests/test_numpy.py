@@ -4,6 +4,9 @@ Each row is checked against plain NumPy, and its derivatives against differences
 forward and reverse mode and to second order. The lists below are what must have rows.
 """
 
+import subprocess
+import sys
+
 import mpmath
 import numpy as np
 import pytest
@@ -296,6 +299,14 @@ def test_misuse_raises_one_line(kind, call):
     assert "\n" not in str(caught.value) and __file__.split("/")[-1] in str(
         caught.value
     )
+
+
+@pytest.mark.parametrize("first", ["pg.relu(x)", "np.multiply.outer(x, x)", "2 * x"])
+def test_everything_is_known_whatever_a_process_calls_first(first):
+    function = f"lambda x: ({first} @ x).sum()"
+    code = f"import numpy as np, pygradc as pg; pg.grad({function})(np.ones(2))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 # ---- under jit ----

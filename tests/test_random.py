@@ -103,3 +103,43 @@ def test_derivatives_are_adjoint_and_agree_with_differences(seed):
     for p, u, d, v in zip(push, up, down, value, strict=True):
         size = 1 + np.max(np.abs(v), initial=0) + np.max(np.abs(p), initial=0)
         assert np.max(np.abs(p - (u - d) / (2 * h)), initial=0) <= 1e-5 * size
+
+
+def scalar_program(seed, n_ops):
+    """A function of three numbers, or of arrays element by element."""
+
+    def run(a, b, c):
+        rng = np.random.default_rng(seed)
+        pool = [a, b, c]
+        for _ in range(n_ops):
+            x, y, z = (pool[rng.integers(len(pool))] for _ in range(3))
+            kind = rng.integers(7)
+            if kind < 2:
+                pool.append(UNARY[rng.integers(len(UNARY))](x))
+            elif kind < 4:
+                pool.append(np.tanh(BINARY[rng.integers(len(BINARY))](x, y)))
+            elif kind == 4:
+                pool.append(np.where(x > y, y, z))
+            elif kind == 5:
+                pool.append(np.maximum(x, y) - np.log1p(np.abs(z)))
+            else:
+                pool.append((x < y).astype(np.int64) * 2 + z)
+        return sum(pool)
+
+    return run
+
+
+@pytest.mark.parametrize("n_ops", [3, 30, 300, 3000])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_scalars_in_cells_give_the_bytes_of_arrays_in_loops(n_ops, dtype):
+    f = scalar_program(n_ops, n_ops)
+    points = np.random.default_rng(n_ops).normal(size=(3, 5)).astype(dtype)
+    ones = np.ones(5, dtype)
+    of_arrays = pg.jit(lambda *args: (f(*args), pg.vjp(f, *args)[1](ones)))
+    of_scalars = pg.jit(pg.value_and_grad(f, (0, 1, 2)))
+    values, slopes = of_arrays(*points)
+    np.testing.assert_allclose(values, f(*points), rtol=1e-3, atol=1e-3)
+    for i, point in enumerate(points.T):
+        value, slope = of_scalars(*point)
+        assert value.tobytes() == values[i].tobytes()
+        assert [s.tobytes() for s in slope] == [s[i].tobytes() for s in slopes]

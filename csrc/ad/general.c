@@ -157,13 +157,15 @@ JVP(recur_jvp)
 }
 
 gradc_transpose_rule *const gradc_general_vjps[GRADC_OP_COUNT] = {
-#define GENERAL(name, arity, types, step, shape, vjp, jvp, tex) [GRADC_OP_##name] = vjp,
+#define GENERAL(name, arity, types, step, shape, vjp, jvp, batch, tex)                 \
+    [GRADC_OP_##name] = vjp,
 #include "ops.def"
 #undef GENERAL
 };
 
-gradc_tangent_rule *const gradc_general_jvps[GRADC_OP_COUNT] = {
-#define GENERAL(name, arity, types, step, shape, vjp, jvp, tex) [GRADC_OP_##name] = jvp,
+gradc_forward_rule *const gradc_general_jvps[GRADC_OP_COUNT] = {
+#define GENERAL(name, arity, types, step, shape, vjp, jvp, batch, tex)                 \
+    [GRADC_OP_##name] = jvp,
 #include "ops.def"
 #undef GENERAL
 };

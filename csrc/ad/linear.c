@@ -115,7 +115,7 @@ RULE(transpose_transpose)
 }
 
 gradc_transpose_rule *const gradc_linear_transposes[GRADC_OP_COUNT] = {
-#define LINEAR(name, arity, types, step, shape, transpose, tex)                        \
+#define LINEAR(name, arity, types, step, shape, transpose, batch, tex)                 \
     [GRADC_OP_##name] = transpose,
 #include "ops.def"
 #undef LINEAR

@@ -155,15 +155,6 @@ gradc_id gradc_rule_jvp(gradc_graph *g, gradc_id r, const gradc_id *tx)
     return BROADCAST(sum, SHAPE(r));
 }
 
-gradc_id gradc_add_up(gradc_graph *g, size_t n, const gradc_id *x)
-{
-    if (n == 1)
-        return x[0];
-    if (n == 2)
-        return ADD(x[0], x[1]);
-    return gradc_graph_add(g, GRADC_OP_addn, n, x, 0, NULL);
-}
-
 gradc_id gradc_zeros_like(gradc_graph *g, gradc_id x)
 {
     return BROADCAST(ZERO, SHAPE(x));

@@ -68,7 +68,7 @@ static gradc_id gather_up(sweep *s, gradc_id x)
     uint32_t at = n;
     for (uint32_t i = s->head[x - s->first]; i != 0; i = s->items[i].next)
         s->batch[--at] = s->items[i].d;
-    return gradc_add_up(s->g, n, s->batch);
+    return gradc_meet(s->g, n, s->batch);
 }
 
 static void mark_active(sweep *s, size_t n, const gradc_id *x)

@@ -19,19 +19,31 @@ typedef struct job {
     void *context;
     size_t n;
     atomic_size_t next;
-    unsigned workers, joined, active;
+    unsigned workers, joined;
+    atomic_uint active;
 } job;
+
+/* Looks at a value that is about to change, some 20 us in all: to sleep and be woken
+ * takes longer, and jobs follow each other closely. */
+enum { SPINS = 1000 };
 
 static pthread_mutex_t in_use = PTHREAD_MUTEX_INITIALIZER; /* held by the caller */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;   /* of what follows */
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
 static pthread_cond_t idle = PTHREAD_COND_INITIALIZER;
 static job *current;
-static uint64_t jobs; /* how many there have been: the number of the current */
+static atomic_uint_fast64_t jobs; /* how many there have been: number of the current */
 static unsigned started;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static atomic_uint wanted;
+
+static void pause_briefly(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
 
 static void work(job *j, unsigned worker)
 {
@@ -44,8 +56,10 @@ static void *serve(void *unused)
 {
     uint64_t last = 0;
     (void)unused;
-    pthread_mutex_lock(&lock);
     for (;;) {
+        for (int i = 0; i < SPINS && atomic_load(&jobs) == last; i++)
+            pause_briefly();
+        pthread_mutex_lock(&lock);
         while (current == NULL || jobs == last || current->joined == current->workers)
             pthread_cond_wait(&wake, &lock);
         job *j = current;
@@ -57,6 +71,7 @@ static void *serve(void *unused)
         pthread_mutex_lock(&lock);
         if (--j->active == 0)
             pthread_cond_signal(&idle);
+        pthread_mutex_unlock(&lock);
     }
     return NULL;
 }
@@ -143,6 +158,8 @@ void gradc_pool_run(size_t n, unsigned workers, gradc_task_fn *run, void *contex
 
     work(&j, 0);
 
+    for (int i = 0; i < SPINS && atomic_load(&j.active) > 0; i++)
+        pause_briefly();
     pthread_mutex_lock(&lock);
     current = NULL;
     while (j.active > 0)

@@ -26,9 +26,9 @@
 #define TEST(name, arity, types, c, tex)                                               \
     ROW(name, TEST, arity, types, LOOP, c, tex, 0, 0)
 #define MANY GRADC_ARITY_MANY
-#define LINEAR(name, arity, types, step, shape, transpose, tex)                        \
+#define LINEAR(name, arity, types, step, shape, transpose, batch, tex)                 \
     ROW(name, LINEAR, arity, types, step, NULL, tex, 0, 0)
-#define GENERAL(name, arity, types, step, shape, vjp, jvp, tex)                        \
+#define GENERAL(name, arity, types, step, shape, vjp, jvp, batch, tex)                 \
     ROW(name, GENERAL, arity, types, step, NULL, tex, 0, 0)
 
 static const gradc_op_row rows[GRADC_OP_COUNT] = {
@@ -39,6 +39,12 @@ static const char *const kind_names[] = {"leaf", "unary",  "binary", "ternary",
                                          "test", "linear", "general"};
 
 const gradc_op_row *gradc_op_get(int op) { return &rows[op]; }
+
+bool gradc_op_is_cheap(gradc_op op)
+{
+    return rows[op].types != GRADC_TYPES_FLOAT || op == GRADC_OP_annihilate ||
+           op == GRADC_OP_annihilate_both;
+}
 
 int gradc_op_count(void) { return GRADC_OP_COUNT; }
 

@@ -81,4 +81,8 @@ typedef struct gradc_op_row {
 /* The row of `op`, which must be below GRADC_OP_COUNT. */
 const gradc_op_row *gradc_op_get(int op);
 
+/* Whether elementwise `op` costs about as little as a load: arithmetic and tests, which
+ * integers and masks have too, and the products of cotangents. */
+bool gradc_op_is_cheap(gradc_op op);
+
 #endif

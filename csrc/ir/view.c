@@ -106,6 +106,12 @@ void gradc_view_resolve(const gradc_graph *g, gradc_id x, gradc_view *out)
     }
 }
 
+void gradc_view_over(const gradc_graph *g, gradc_id x, gradc_view *out)
+{
+    start(g, gradc_node_in(gradc_node_get(g, x))[0], out);
+    apply(g, x, out);
+}
+
 bool gradc_view_is_flat(const gradc_view *v)
 {
     int64_t step = 1;

@@ -16,6 +16,9 @@ typedef struct gradc_view {
 
 void gradc_view_resolve(const gradc_graph *g, gradc_id x, gradc_view *out);
 
+/* The view x over the memory of its operand, whatever that is. */
+void gradc_view_over(const gradc_graph *g, gradc_id x, gradc_view *out);
+
 /* Whether the elements of v lie one after the other in C order. */
 bool gradc_view_is_flat(const gradc_view *v);
 

@@ -42,18 +42,65 @@ typedef uint64_t vu __attribute__((vector_size(V_BYTES)));
         }                                                                              \
     }
 
-#define ANY_KERNEL(name, expr) LOOP(name, T, T, vt, v_load, v_store, expr)
+/* The loop over cells, one lane at a time: for arithmetic, which takes no longer than
+ * its operands do to arrive. `one` is the first operand as lane 0 of a V, and `value`
+ * the result's element from a vector. */
+#define CELL(type, i) (*(type *)(cell + GRADC_CELL * (size_t)(i)))
+#define CELLS(name, R, V, one, value, expr)                                            \
+    enum { in_order_##name = true };                                                   \
+    static void c_##name(char *cell, uint32_t r, const uint32_t *px,                   \
+                         const uint32_t *py, const uint32_t *pz, size_t n)             \
+    {                                                                                  \
+        for (size_t i = 0; i < n; i++) {                                               \
+            const V x = {one(px[i])};                                                  \
+            const vt y = {CELL(T, py[i])}, z = {CELL(T, pz[i])};                       \
+            (void)x, (void)y, (void)z;                                                 \
+            CELL(R, r + i) = value(expr);                                              \
+        }                                                                              \
+    }
+#define ONE_VALUE(i) CELL(T, i)
+#define ONE_CHOICE(i) (M) - CELL(uint8_t, i)
+#define LANE(v) ((v)[0])
+#define LANE_TEST(m) (uint8_t)(-((vm)(m))[0])
+
+/* The loop over cells, a vector at a time: for functions, which take as long for W
+ * values as for one. */
+#define CELLS_WIDE(name, expr)                                                         \
+    enum { in_order_##name = false };                                                  \
+    static void c_##name(char *cell, uint32_t r, const uint32_t *px,                   \
+                         const uint32_t *py, const uint32_t *pz, size_t n)             \
+    {                                                                                  \
+        for (size_t i = 0, m; i < n; i += m) {                                         \
+            m = n - i < W ? n - i : W;                                                 \
+            const vt x = v_gather(cell, px + i, m), y = v_gather(cell, py + i, m);     \
+            (void)pz, (void)y;                                                         \
+            const vt v = expr;                                                         \
+            for (size_t k = 0; k < m; k++)                                             \
+                CELL(T, r + i + k) = v[k];                                             \
+        }                                                                              \
+    }
+
+#define ANY_KERNEL(name, expr)                                                         \
+    LOOP(name, T, T, vt, v_load, v_store, expr)                                        \
+    CELLS(name, T, vt, ONE_VALUE, LANE, expr)
 #define ANY_TEST(name, expr)                                                           \
-    LOOP(name, uint8_t, T, vt, v_load, v_store_mask, (vm)(expr))
+    LOOP(name, uint8_t, T, vt, v_load, v_store_mask, (vm)(expr))                       \
+    CELLS(name, uint8_t, vt, ONE_VALUE, LANE_TEST, expr)
 /* A bool first operand chooses. */
-#define CHOICE_KERNEL(name, expr) LOOP(name, T, uint8_t, vm, v_load_mask, v_store, expr)
+#define CHOICE_KERNEL(name, expr)                                                      \
+    LOOP(name, T, uint8_t, vm, v_load_mask, v_store, expr)                             \
+    CELLS(name, T, vm, ONE_CHOICE, LANE, expr)
 
 #if IS_FLOAT
-#define FLOAT_KERNEL ANY_KERNEL
+#define FLOAT_KERNEL(name, expr)                                                       \
+    LOOP(name, T, T, vt, v_load, v_store, expr)                                        \
+    CELLS_WIDE(name, expr)
+#define FLOAT_LIGHT ANY_KERNEL
 #define FLOAT_TEST ANY_TEST
 #define HAVE_FLOAT(kernel) kernel
 #else
 #define FLOAT_KERNEL(name, expr)
+#define FLOAT_LIGHT(name, expr)
 #define FLOAT_TEST(name, expr)
 #define HAVE_FLOAT(kernel) NULL
 #endif
@@ -113,10 +160,10 @@ FLOAT_KERNEL(tanh, v_tanh(x))
 FLOAT_KERNEL(trunc, v_trunc(x))
 
 NUMBER_KERNEL(add, (vt)(WRAP(x) + WRAP(y)))
-FLOAT_KERNEL(annihilate, v_select(x == 0, v_set(0), (x * y)))
-FLOAT_KERNEL(annihilate_both, v_select((x == 0) | (y == 0), v_set(0), (x * y)))
+FLOAT_LIGHT(annihilate, v_select(x == 0, v_set(0), (x * y)))
+FLOAT_LIGHT(annihilate_both, v_select((x == 0) | (y == 0), v_set(0), (x * y)))
 FLOAT_KERNEL(arctan2, v_arctan2(x, y))
-FLOAT_KERNEL(copysign, v_copysign(x, y))
+FLOAT_LIGHT(copysign, v_copysign(x, y))
 FLOAT_KERNEL(div, x / y)
 NUMBER_KERNEL(floordiv, v_floordiv(x, y))
 NUMBER_KERNEL(fmod, v_fmod(x, y))
@@ -170,19 +217,35 @@ CONVERT(to_bool, uint8_t, x[i] != 0)
 
 extern const gradc_map_table KERNEL_TABLE(map);
 const gradc_map_table KERNEL_TABLE(map) = {
-    .map =
-        {
-#define UNARY(name, types, ...) [GRADC_OP_##name] = HAVE_##types(k_##name),
 #define BINARY UNARY
 #define BILINEAR UNARY
 #define TERNARY UNARY
+    .map =
+        {
+#define UNARY(name, types, ...) [GRADC_OP_##name] = HAVE_##types(k_##name),
 #define TEST(name, arity, types, ...) [GRADC_OP_##name] = HAVE_##types(k_##name),
 #include "ops.def"
 #undef UNARY
+#undef TEST
+        },
+    .cells =
+        {
+#define UNARY(name, types, ...) [GRADC_OP_##name] = HAVE_##types(c_##name),
+#define TEST(name, arity, types, ...) [GRADC_OP_##name] = HAVE_##types(c_##name),
+#include "ops.def"
+#undef UNARY
+#undef TEST
+        },
+    .in_order =
+        {
+#define UNARY(name, types, ...) [GRADC_OP_##name] = HAVE_##types(in_order_##name),
+#define TEST(name, arity, types, ...) [GRADC_OP_##name] = HAVE_##types(in_order_##name),
+#include "ops.def"
+#undef UNARY
+#undef TEST
+        },
 #undef BINARY
 #undef BILINEAR
 #undef TERNARY
-#undef TEST
-        },
     .convert = {to_f64, to_f32, to_i64, to_bool},
 };

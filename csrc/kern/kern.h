@@ -21,8 +21,17 @@ enum { GRADC_BLOCK = 512 };
 typedef void gradc_map_fn(void *r, const void *x, const void *y, const void *z,
                           size_t n);
 
+/* The same on cells, which hold a value of any type in the first of their 8 bytes:
+ * cell[r + i] = op(cell[x[i]], cell[y[i]], cell[z[i]]) for i < n. */
+enum { GRADC_CELL = 8 };
+typedef void gradc_cells_fn(char *cell, uint32_t r, const uint32_t *x,
+                            const uint32_t *y, const uint32_t *z, size_t n);
+
 typedef struct gradc_map_table {
-    gradc_map_fn *map[GRADC_OP_COUNT];        /* NULL: not for this operand type */
+    gradc_map_fn *map[GRADC_OP_COUNT];     /* NULL: not for this operand type */
+    gradc_cells_fn *cells[GRADC_OP_COUNT]; /* NULL where map is */
+    bool in_order[GRADC_OP_COUNT]; /* cells: one i after the other, so that an operand
+                                      may be the result of a lower i */
     gradc_map_fn *convert[GRADC_DTYPE_COUNT]; /* x as that type; C casts, NaN -> min */
 } gradc_map_table;
 

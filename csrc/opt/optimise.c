@@ -10,11 +10,15 @@
 #include "ir/shape.h"
 #include "ir/words.h"
 
+/* Operations an element that may be repeated to save storing it. */
+enum { MOST_PUSHED = 24 };
+
 typedef struct pass {
     const gradc_graph *from;
     gradc_graph *to;
-    gradc_id *map; /* by id: the node in `to`, 0 if not made */
-    bool *needed;  /* by id */
+    gradc_id *map;    /* by id: the node in `to`, 0 if not made */
+    bool *needed;     /* by id */
+    uint32_t *sliced; /* by id: how many large slices are taken of it */
     gradc_message *msg;
 } pass;
 
@@ -58,8 +62,25 @@ static gradc_status mark(pass *p, size_t n, const gradc_id *results)
                         "compile: a result depends on an input that is no argument");
         for (uint32_t k = 0; k < n_x->n_in; k++)
             p->needed[gradc_node_in(n_x)[k]] = true;
+        if (n_x->op == GRADC_OP_slice &&
+            gradc_shape_of(p->from, x)->size >
+                gradc_shape_of(p->from, n_x->u.in[0])->size / 4)
+            p->sliced[n_x->u.in[0]]++;
     }
     return GRADC_OK;
+}
+
+static gradc_id simplified(pass *p, const gradc_node *n, const gradc_id *in,
+                           gradc_evaluator *evaluate)
+{
+    gradc_id r = 0;
+    if (n->op == GRADC_OP_slice) {
+        const uint32_t slices = p->sliced[n->u.in[0]];
+        r = gradc_push_slice(p->to, n, in[0], MOST_PUSHED / (int)(slices + !slices));
+    }
+    if (r == 0 && p->to->status == GRADC_OK)
+        r = gradc_simplify(p->to, n, in, evaluate);
+    return r;
 }
 
 static gradc_status rebuild(pass *p, gradc_evaluator *evaluate)
@@ -82,7 +103,7 @@ static gradc_status rebuild(pass *p, gradc_evaluator *evaluate)
         }
         for (uint32_t k = 0; k < n->n_in; k++)
             in[k] = p->map[gradc_node_in(n)[k]];
-        p->map[x] = gradc_simplify(p->to, n, in, evaluate);
+        p->map[x] = simplified(p, n, in, evaluate);
         if (p->map[x] == 0)
             status = fail(p->msg, p->to->status, p->to->message);
     }
@@ -99,9 +120,10 @@ gradc_status gradc_optimise(const gradc_graph *g, size_t n_args, const gradc_id 
     p.to = gradc_graph_new();
     p.map = gradc_alloc_zero((size_t)g->size + 1, sizeof *p.map);
     p.needed = gradc_alloc_zero((size_t)g->size + 1, sizeof *p.needed);
+    p.sliced = gradc_alloc_zero((size_t)g->size + 1, sizeof *p.sliced);
     gradc_id *mapped = gradc_alloc(n_results * sizeof *mapped);
     gradc_status status = GRADC_OK;
-    if (!p.to || !p.map || !p.needed || !mapped)
+    if (!p.to || !p.map || !p.needed || !p.sliced || !mapped)
         status = fail(msg, GRADC_ENOMEM, "out of memory");
     if (status == GRADC_OK)
         status = bind_args(&p, n_args, args);
@@ -119,6 +141,7 @@ gradc_status gradc_optimise(const gradc_graph *g, size_t n_args, const gradc_id 
     }
     gradc_release(p.map);
     gradc_release(p.needed);
+    gradc_release(p.sliced);
     return status;
 }
 

@@ -28,6 +28,11 @@ void gradc_optimised_free(gradc_optimised *o);
 gradc_id gradc_simplify(gradc_graph *g, const gradc_node *n, const gradc_id *in,
                         gradc_evaluator *evaluate);
 
+/* The node `slice` of x with the slice moved to what x is computed from, if that takes
+ * at most `most` cheap operations an element; else 0 (opt/slices.c). */
+gradc_id gradc_push_slice(gradc_graph *g, const gradc_node *slice, gradc_id x,
+                          int most);
+
 /* Stages in order of execution; elementwise nodes and reductions over the same space
  * that do not wait for each other share one (opt/fuse.c). */
 gradc_status gradc_fuse(const gradc_graph *g, gradc_schedule *out);

@@ -149,6 +149,33 @@ static gradc_id slice_rule(gradc_graph *g, const gradc_node *n, const gradc_id *
     return gradc_slice(g, x->u.in[0], begin, step, n->attr + 2 * rank);
 }
 
+/* Zeros around one run of memory: laid side by side, so that x is computed in place. */
+static gradc_id pad_rule(gradc_graph *g, const gradc_node *n, const gradc_id *in)
+{
+    const gradc_shape *part = SHAPE(in[0]);
+    const gradc_id x = in[0];
+    int64_t before = 0, stride = 1;
+    bool partial = false;
+    for (int i = part->rank - 1; i >= 0; i--) {
+        const int64_t dim = n->attr[2 * part->rank + i];
+        if ((partial || n->attr[part->rank + i] != 1) && part->dim[i] != 1)
+            return 0;
+        partial = partial || part->dim[i] != dim;
+        before += n->attr[i] * stride;
+        stride *= dim;
+    }
+    const int64_t after = stride - before - part->size;
+    if (part->size == 0 || !partial || !gradc_dtype_is_float((gradc_dtype)n->dtype))
+        return 0;
+    const gradc_shape head = {1, before, {before}}, tail = {1, after, {after}};
+    const gradc_shape flat = {1, part->size, {part->size}};
+    const gradc_id side[3] = {BROADCAST(ZERO, &head), RESHAPE(x, &flat),
+                              BROADCAST(ZERO, &tail)};
+    const gradc_id r =
+        gradc_concat(g, 1 + (before > 0) + (after > 0), side + (before == 0), 0);
+    return gradc_reshape(g, r, part->rank, n->attr + 2 * part->rank);
+}
+
 /* A reduction over axes of size 1 is the value itself. */
 static gradc_id reduce_rule(gradc_graph *g, const gradc_node *n, const gradc_id *in)
 {
@@ -182,6 +209,7 @@ static rule *const rules[GRADC_OP_COUNT] = {
     [GRADC_OP_min] = reduce_rule,
     [GRADC_OP_mul] = mul_rule,
     [GRADC_OP_neg] = neg_rule,
+    [GRADC_OP_pad] = pad_rule,
     [GRADC_OP_pow] = pow_rule,
     [GRADC_OP_prod] = reduce_rule,
     [GRADC_OP_reshape] = reshape_rule,

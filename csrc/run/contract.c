@@ -315,17 +315,34 @@ static gradc_status bind(gradc_lowering *l, gradc_id x, const gradc_shape *s,
     return gradc_lower_array(l, &v, false, out);
 }
 
+gradc_status gradc_lower_task(gradc_lowering *l, gradc_id r, gradc_matmul_task *task,
+                              gradc_array *x, gradc_array *y)
+{
+    const gradc_node *n = gradc_node_get(l->g, r);
+    const gradc_shape *s = gradc_shape_of(l->g, r);
+    const int rank = s->rank;
+    GRADC_TRY(bind(l, n->u.in[0], s, x));
+    GRADC_TRY(bind(l, n->u.in[1], s, y));
+    *task = (gradc_matmul_task){.m = (size_t)s->dim[rank - 2],
+                                .n = (size_t)s->dim[rank - 1],
+                                .k = (size_t)x->dim[rank - 1],
+                                .x_row = x->stride[rank - 2],
+                                .x_col = x->stride[rank - 1],
+                                .y_row = y->stride[rank - 2],
+                                .y_col = y->stride[rank - 1],
+                                .r_row = s->dim[rank - 1]};
+    return GRADC_OK;
+}
+
 gradc_status gradc_lower_matmul(gradc_lowering *l, uint32_t at)
 {
     const gradc_id r = l->s->node[l->s->stage[at].first];
-    const gradc_node *n = gradc_node_get(l->g, r);
     const gradc_shape *s = gradc_shape_of(l->g, r);
     matmul_step *step = gradc_lower_get(l, sizeof *step);
     gradc_array x, y;
     if (step == NULL)
         return GRADC_ENOMEM;
-    GRADC_TRY(bind(l, n->u.in[0], s, &x));
-    GRADC_TRY(bind(l, n->u.in[1], s, &y));
+    GRADC_TRY(gradc_lower_task(l, r, &step->task, &x, &y));
     const int rank = s->rank;
     step->table = l->kernels->matmul[x.dtype];
     step->element = gradc_dtype_size(x.dtype);
@@ -340,14 +357,6 @@ gradc_status gradc_lower_matmul(gradc_lowering *l, uint32_t at)
         step->x_stride[i] = x.stride[i];
         step->y_stride[i] = y.stride[i];
     }
-    step->task = (gradc_matmul_task){.m = (size_t)s->dim[rank - 2],
-                                     .n = (size_t)s->dim[rank - 1],
-                                     .k = (size_t)x.dim[rank - 1],
-                                     .x_row = x.stride[rank - 2],
-                                     .x_col = x.stride[rank - 1],
-                                     .y_row = y.stride[rank - 2],
-                                     .y_col = y.stride[rank - 1],
-                                     .r_row = s->dim[rank - 1]};
     step->r_stride = s->dim[rank - 2] * s->dim[rank - 1];
     cut(step);
     step->scratch = scratch_of(step);

@@ -1,4 +1,5 @@
 /* execute.c -- running programs, and single ops on scalars. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -16,6 +17,14 @@ size_t gradc_program_workspace(const gradc_program *p)
     return ALIGNMENT + table_bytes(p) + p->work + p->scratch;
 }
 
+static gradc_status fail_alignment(gradc_message *msg)
+{
+    if (msg != NULL)
+        snprintf(msg->text, sizeof msg->text,
+                 "run: an argument is not aligned to its elements");
+    return GRADC_EVALUE;
+}
+
 gradc_status gradc_run(const gradc_program *p, const void *const *args,
                        void *const *results, void *workspace, gradc_message *msg)
 {
@@ -23,8 +32,13 @@ gradc_status gradc_run(const gradc_program *p, const void *const *args,
     void **base = (void **)start;
     base[BASE_WORK] = start + table_bytes(p);
     base[BASE_CONSTANT] = p->constants;
-    for (uint32_t i = 0; i < p->n_args; i++)
+    uintptr_t odd = 0;
+    for (uint32_t i = 0; i < p->n_args; i++) {
         base[BASE_ARGS + i] = (void *)args[i];
+        odd |= (uintptr_t)args[i] & p->misaligned[i];
+    }
+    if (odd != 0)
+        return fail_alignment(msg);
     for (uint32_t i = 0; i < p->n_results; i++)
         base[BASE_ARGS + p->n_args + i] = results[i];
 
@@ -44,13 +58,23 @@ void gradc_program_free(gradc_program *p)
     gradc_release(p);
 }
 
+void gradc_program_memory(const gradc_program *p, gradc_memory *out)
+{
+    *out = (gradc_memory){gradc_program_workspace(p), p->arguments, p->results, 0};
+    for (uint32_t i = 0; i < p->n_step; i++)
+        out->moved += p->step[i].read + p->step[i].written;
+}
+
 size_t gradc_program_print(const gradc_program *p, char *out, size_t size)
 {
     gradc_text t = {out, size, 0};
     gradc_text_add(&t, "%u arguments, %u results, %zu bytes of workspace\n", p->n_args,
                    p->n_results, gradc_program_workspace(p));
-    for (uint32_t i = 0; i < p->n_step; i++)
-        gradc_text_add(&t, "%u: %s\n", i, p->step[i].name);
+    for (uint32_t i = 0; i < p->n_step; i++) {
+        const gradc_run_step *s = &p->step[i];
+        gradc_text_add(&t, "%u: %s, reads %zu and writes %zu bytes\n", i, s->name,
+                       s->read, s->written);
+    }
     return t.need + 1;
 }
 

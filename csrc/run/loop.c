@@ -12,6 +12,7 @@ typedef struct machine {
     const gradc_frame *f;
     char **slot;
     char *accumulators;
+    char *products; /* scratch memory of products */
     uint64_t *part; /* of this task, one for each reduction */
 } machine;
 
@@ -30,15 +31,18 @@ static size_t part_bytes(const gradc_loop *l)
     return gradc_align(count_tasks(l) * l->n_reduce * sizeof(uint64_t));
 }
 
+/* Sums of products, by task. */
+static size_t sum_bytes(const gradc_loop *l) { return count_tasks(l) * l->tail_bytes; }
+
 static size_t worker_bytes(const gradc_loop *l)
 {
     return pointer_bytes(l) + l->n_register * l->register_bytes +
-           gradc_align(l->acc_bytes);
+           gradc_align(l->acc_bytes) + l->product_scratch + l->tail_bytes;
 }
 
 size_t gradc_loop_scratch(const gradc_loop *l)
 {
-    return part_bytes(l) + l->workers * worker_bytes(l);
+    return part_bytes(l) + sum_bytes(l) + l->workers * worker_bytes(l);
 }
 
 /* ---- reductions ---- */
@@ -183,7 +187,7 @@ static void end_reductions(const gradc_loop *l, const gradc_frame *f)
 static void set_slots(machine *m, unsigned worker, size_t begin)
 {
     const gradc_loop *l = m->l;
-    char *own = m->f->scratch + part_bytes(l) + worker * worker_bytes(l);
+    char *own = m->f->scratch + part_bytes(l) + sum_bytes(l) + worker * worker_bytes(l);
     char *registers = own + pointer_bytes(l);
     m->slot = (char **)own;
     for (uint32_t i = 0; i < l->n_register; i++)
@@ -194,6 +198,7 @@ static void set_slots(machine *m, unsigned worker, size_t begin)
             (char *)gradc_ref_at(m->f, at->at) + begin * at->step;
     }
     m->accumulators = registers + l->n_register * l->register_bytes;
+    m->products = m->accumulators + gradc_align(l->acc_bytes);
     for (uint32_t i = 0; i < l->n_splat; i++) {
         const loop_load *s = &l->splat[i];
         s->move->fill(m->slot[s->slot], gradc_ref_at(m->f, s->from.at), l->block);
@@ -228,13 +233,18 @@ static void run_task(void *context, size_t task, unsigned worker)
     const size_t first = task * l->span;
     const size_t end = l->total - first < l->span ? l->total : first + l->span;
     m.part = (uint64_t *)c->f->scratch + task * l->n_reduce;
+    char *sums = c->f->scratch + part_bytes(l) + task * l->tail_bytes;
     set_slots(&m, worker, first);
     begin_reductions(&m);
     for (size_t begin = first, n; begin < end; begin += n) {
         n = end - begin < l->block ? end - begin : l->block;
         if (l->row > l->block && n > l->row - begin % l->row)
             n = l->row - begin % l->row;
+        if (l->n_head > 0)
+            gradc_rows_begin(l, c->f, m.products, begin, n);
         run_block(&m, begin, n);
+        if (l->n_tail > 0)
+            gradc_rows_end(l, c->f, m.products, sums, begin, n, begin == first);
         for (uint32_t i = 0; i < l->n_memory; i++)
             m.slot[l->n_register + i] += n * l->memory[i].step;
     }
@@ -247,5 +257,7 @@ gradc_status gradc_loop_run(const void *step, const gradc_frame *f)
     gradc_pool_run(count_tasks(c.l), c.l->workers, run_task, &c);
     if (c.l->n_reduce > 0)
         end_reductions(c.l, f);
+    if (c.l->n_tail > 0)
+        gradc_rows_join(c.l, f, f->scratch + part_bytes(c.l), count_tasks(c.l));
     return GRADC_OK;
 }

@@ -43,6 +43,16 @@ typedef struct loop_reduce {
     uint32_t element; /* bytes of an operand element */
 } loop_reduce;
 
+/* A product with rows of a matrix that run with the space: computed for the rows of a
+ * block before its operations (head) or, summed over the rows, after them (tail). */
+typedef struct loop_product {
+    gradc_matmul_task task; /* of all rows, without pointers */
+    const gradc_matmul_table *table;
+    gradc_map_fn *add;
+    gradc_ref x, y, r;
+    size_t element, part; /* of a tail: bytes from the start of a task's sums */
+} loop_product;
+
 typedef struct gradc_loop {
     size_t total, block, row;
     size_t span;           /* elements of a task; total: one task */
@@ -55,6 +65,12 @@ typedef struct gradc_loop {
     loop_load *load;  /* before each block */
     loop_load *splat; /* once: a scalar repeated over the block */
     loop_reduce *reduce;
+    loop_product *head, *tail;
+    uint32_t n_head, n_tail;
+    size_t row_bytes;       /* that products read for an element of the space */
+    size_t product_scratch; /* bytes for the products of one worker */
+    size_t tail_bytes;      /* of the sums of one task */
+    size_t head_bytes, tail_written; /* that heads move for an element, tails in all */
 } gradc_loop;
 
 /* Pairwise accumulation: partial results by the bits of their count. */
@@ -65,7 +81,20 @@ typedef struct pairwise {
 
 gradc_step_fn gradc_loop_run;
 
+/* Products of a block, and of a task that ends (run/rows.c). `scratch` has room for
+ * product_scratch bytes and then for tail_bytes. */
+void gradc_rows_begin(const gradc_loop *l, const gradc_frame *f, char *scratch,
+                      size_t begin, size_t n);
+void gradc_rows_end(const gradc_loop *l, const gradc_frame *f, char *scratch,
+                    char *part, size_t begin, size_t n, bool first_block);
+void gradc_rows_join(const gradc_loop *l, const gradc_frame *f, char *parts,
+                     size_t n_tasks);
+
 /* Bytes of scratch a run of `l` takes. */
 size_t gradc_loop_scratch(const gradc_loop *l);
+
+struct gradc_lowering;
+/* The products that loop stage `at` is host to. */
+gradc_status gradc_lower_rows(struct gradc_lowering *l, uint32_t at, gradc_loop *p);
 
 #endif

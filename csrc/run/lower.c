@@ -31,14 +31,31 @@ gradc_status gradc_lower_step(gradc_lowering *l, const char *name, gradc_step_fn
         p->step = grown;
         p->step_room = room;
     }
-    p->step[p->n_step++] = (gradc_run_step){run, data, name};
+    p->step[p->n_step++] = (gradc_run_step){.run = run, .data = data, .name = name};
     return GRADC_OK;
+}
+
+void gradc_lower_traffic(gradc_lowering *l, size_t read, size_t written)
+{
+    gradc_run_step *s = &l->p->step[l->p->n_step - 1];
+    s->read = read;
+    s->written = written;
 }
 
 void gradc_lower_scratch(gradc_lowering *l, size_t bytes)
 {
     bytes = gradc_align(bytes);
     l->p->scratch = bytes > l->p->scratch ? bytes : l->p->scratch;
+}
+
+void gradc_lower_value(const gradc_node *n, void *to)
+{
+    const float narrow = n->dtype == GRADC_F32 ? (float)n->value.f : 0;
+    const uint8_t flag = n->dtype == GRADC_BOOL ? (uint8_t)n->value.i : 0;
+    const void *value = n->dtype == GRADC_F32    ? (const void *)&narrow
+                        : n->dtype == GRADC_BOOL ? (const void *)&flag
+                                                 : (const void *)&n->value;
+    memcpy(to, value, gradc_dtype_size((gradc_dtype)n->dtype));
 }
 
 gradc_status gradc_lower_constant(gradc_lowering *l, gradc_id x, size_t count,
@@ -59,13 +76,8 @@ gradc_status gradc_lower_constant(gradc_lowering *l, gradc_id x, size_t count,
         p->constants_room = room;
     }
     char *at = p->constants + p->n_constants;
-    const float narrow = n->dtype == GRADC_F32 ? (float)n->value.f : 0;
-    const uint8_t flag = n->dtype == GRADC_BOOL ? (uint8_t)n->value.i : 0;
-    const void *value = n->dtype == GRADC_F32    ? (const void *)&narrow
-                        : n->dtype == GRADC_BOOL ? (const void *)&flag
-                                                 : (const void *)&n->value;
     for (size_t i = 0; i < count; i++)
-        memcpy(at + i * size, value, size);
+        gradc_lower_value(n, at + i * size);
     *out = (gradc_ref){BASE_CONSTANT, p->n_constants};
     p->n_constants += bytes;
     return GRADC_OK;
@@ -137,6 +149,65 @@ static size_t bytes_of(const gradc_graph *g, gradc_id x)
     return (size_t)gradc_shape_of(g, x)->size * gradc_dtype_size(gradc_dtype_of(g, x));
 }
 
+static size_t operand_bytes(const gradc_graph *g, const gradc_node *n)
+{
+    size_t sum = 0;
+    for (uint32_t k = 0; k < n->n_in; k++)
+        sum += bytes_of(g, gradc_node_in(n)[k]);
+    return sum;
+}
+
+/* Operand x of concat r, `offset` bytes into it, is computed in its place there if
+ * nobody else needs it elsewhere or for longer. */
+static void find_home(gradc_lowering *l, gradc_id r, gradc_id x, size_t offset)
+{
+    gradc_view v;
+    gradc_view_resolve(l->g, x, &v);
+    const gradc_id root = v.root;
+    if (l->s->stage_of[root - 1] == 0 || l->home[root - 1] != 0 || root == r ||
+        l->place[root - 1].base != BASE_WORK || !gradc_view_is_flat(&v) ||
+        v.shape.size != gradc_shape_of(l->g, root)->size ||
+        l->last_use[root - 1] != l->s->stage_of[r - 1])
+        return;
+    l->home[root - 1] = r;
+    l->home_offset[root - 1] = offset;
+}
+
+/* Which nodes are computed inside a concat that lays its operands one after the other
+ * in memory. */
+static void find_homes(gradc_lowering *l)
+{
+    for (uint32_t at = 0; at < l->s->n_stage; at++) {
+        const gradc_id r = l->s->node[l->s->stage[at].first];
+        const gradc_node *n = gradc_node_get(l->g, r);
+        if (n->op != GRADC_OP_concat ||
+            gradc_split_shape(gradc_shape_of(l->g, r), n->attr[0], n->attr[0]).outer !=
+                1)
+            continue;
+        size_t offset = 0;
+        for (uint32_t k = 0; k < n->n_in; k++) {
+            const gradc_id x = gradc_node_in(n)[k];
+            find_home(l, r, x, offset);
+            offset += bytes_of(l->g, x);
+        }
+    }
+}
+
+/* The memory of x: its own, or a part of that of its outermost home. */
+static void take(gradc_lowering *l, gradc_id x)
+{
+    size_t offset = 0;
+    gradc_id top = x;
+    for (; l->home[top - 1] != 0; top = l->home[top - 1])
+        offset += l->home_offset[top - 1];
+    gradc_ref *at = &l->place[top - 1];
+    if (at->base == BASE_WORK && !l->taken[top - 1])
+        at->offset = gradc_plan_take(&l->plan, bytes_of(l->g, top));
+    l->taken[top - 1] = true;
+    if (top != x)
+        l->place[x - 1] = (gradc_ref){at->base, at->offset + offset};
+}
+
 /* Memory for the nodes of stage `at` that others read. */
 static void take_memory(gradc_lowering *l, uint32_t at)
 {
@@ -146,16 +217,20 @@ static void take_memory(gradc_lowering *l, uint32_t at)
         const gradc_step step = gradc_node_row(gradc_node_get(l->g, x))->step;
         const bool in_register =
             st->is_loop && step != GRADC_STEP_REDUCE && l->last_use[x - 1] == 0;
-        if (l->place[x - 1].base == BASE_WORK && !in_register)
-            l->place[x - 1].offset = gradc_plan_take(&l->plan, bytes_of(l->g, x));
+        if (!in_register)
+            take(l, x);
     }
+    /* the products that a loop is host to and that come after it */
+    for (uint32_t i = at + 1; l->host[at] == at + 1 && i < l->s->n_stage; i++)
+        if (l->host[i] == at + 1)
+            take(l, l->s->node[l->s->stage[i].first]);
 }
 
 static gradc_status give_if_dead(gradc_lowering *l, gradc_id x, uint32_t at)
 {
     uint32_t *until = &l->last_use[x - 1];
     if (*until != at + 1 || l->s->stage_of[x - 1] == 0 ||
-        l->place[x - 1].base != BASE_WORK)
+        l->place[x - 1].base != BASE_WORK || l->home[x - 1] != 0)
         return GRADC_OK;
     *until = NEVER_DEAD; /* given once */
     return gradc_plan_give(&l->plan, l->place[x - 1].offset, bytes_of(l->g, x))
@@ -163,20 +238,36 @@ static gradc_status give_if_dead(gradc_lowering *l, gradc_id x, uint32_t at)
                : GRADC_ENOMEM;
 }
 
-/* Gives back what no stage after `at` reads, and the temporaries. */
-static gradc_status give_memory(gradc_lowering *l, uint32_t at)
+/* Gives back what stage `of` reads and no stage after `at` does. */
+static gradc_status give_operands(gradc_lowering *l, uint32_t of, uint32_t at)
 {
-    const gradc_stage *st = &l->s->stage[at];
+    const gradc_stage *st = &l->s->stage[of];
     for (uint32_t i = 0; i < st->count; i++) {
         const gradc_node *n = gradc_node_get(l->g, l->s->node[st->first + i]);
         for (uint32_t k = 0; k < n->n_in; k++)
             GRADC_TRY(give_if_dead(l, root_of(l->g, gradc_node_in(n)[k]), at));
     }
+    return GRADC_OK;
+}
+
+/* Gives back what no stage after `at` reads, and the temporaries. */
+static gradc_status give_memory(gradc_lowering *l, uint32_t at)
+{
+    GRADC_TRY(give_operands(l, at, at));
+    for (uint32_t i = 0; l->host[at] == at + 1 && i < at; i++)
+        if (l->host[i] == at + 1)
+            GRADC_TRY(give_operands(l, i, at));
     for (uint32_t i = 0; i < l->n_temporary; i++)
         if (!gradc_plan_give(&l->plan, l->temporary[i].offset, l->temporary_size[i]))
             return GRADC_ENOMEM;
     l->n_temporary = 0;
     return GRADC_OK;
+}
+
+/* Whether view v shows all of its root as it lies in memory. */
+static bool is_whole(const gradc_graph *g, const gradc_view *v)
+{
+    return gradc_view_is_flat(v) && v->shape.size == gradc_shape_of(g, v->root)->size;
 }
 
 /* Arguments stand where the caller has them; a computed result is computed in place. */
@@ -185,10 +276,12 @@ static void place_fixed(gradc_lowering *l, size_t n_args, size_t n_results,
 {
     for (size_t i = 0; i < n_args; i++)
         l->place[i] = (gradc_ref){BASE_ARGS + (uint32_t)i, 0};
-    for (size_t i = n_results; i-- > 0;)
-        if (l->s->stage_of[result[i] - 1] != 0)
-            l->place[result[i] - 1] =
-                (gradc_ref){BASE_ARGS + (uint32_t)(n_args + i), 0};
+    for (size_t i = n_results; i-- > 0;) {
+        gradc_view v;
+        gradc_view_resolve(l->g, result[i], &v);
+        if (l->s->stage_of[v.root - 1] != 0 && is_whole(l->g, &v))
+            l->place[v.root - 1] = (gradc_ref){BASE_ARGS + (uint32_t)(n_args + i), 0};
+    }
 }
 
 /* ---- copies ---- */
@@ -222,7 +315,10 @@ gradc_status gradc_lower_copy(gradc_lowering *l, const gradc_view *v, gradc_ref 
     c->n = (size_t)v->shape.size;
     c->bytes = gradc_view_is_flat(v) ? c->n * gradc_dtype_size(c->from.dtype) : 0;
     c->move = l->kernels->move[c->from.dtype];
-    return gradc_lower_step(l, "copy", run_copy, c);
+    GRADC_TRY(gradc_lower_step(l, "copy", run_copy, c));
+    const size_t bytes = c->n * gradc_dtype_size(c->from.dtype);
+    gradc_lower_traffic(l, bytes, bytes);
+    return GRADC_OK;
 }
 
 gradc_status gradc_lower_flat(gradc_lowering *l, gradc_id x, gradc_ref *out)
@@ -260,8 +356,17 @@ static gradc_status lower_stage(gradc_lowering *l, uint32_t at)
     const gradc_stage *st = &l->s->stage[at];
     const gradc_node *n = gradc_node_get(l->g, l->s->node[st->first]);
     take_memory(l, at);
-    GRADC_TRY(st->is_loop ? gradc_lower_loop(l, at)
-                          : families[gradc_node_row(n)->step](l, at));
+    if (l->host[at] != 0 && l->host[at] != at + 1)
+        return give_memory(l, at);
+    const uint32_t before = l->p->n_step;
+    const bool one = st->is_loop && l->g->shape[st->space]->size == 1;
+    GRADC_TRY(one           ? gradc_lower_cells(l, at)
+              : st->is_loop ? gradc_lower_loop(l, at)
+                            : families[gradc_node_row(n)->step](l, at));
+    if (!st->is_loop && l->p->n_step > before &&
+        l->p->step[l->p->n_step - 1].written == 0)
+        gradc_lower_traffic(l, operand_bytes(l->g, n),
+                            bytes_of(l->g, l->s->node[st->first]));
     return give_memory(l, at);
 }
 
@@ -273,8 +378,8 @@ static gradc_status copy_results(gradc_lowering *l, size_t n_results,
         const gradc_ref to = {BASE_ARGS + l->p->n_args + (uint32_t)i, 0};
         gradc_view v;
         gradc_view_resolve(l->g, result[i], &v);
-        if (l->s->stage_of[result[i] - 1] == 0 ||
-            l->place[result[i] - 1].base != to.base)
+        if (l->s->stage_of[v.root - 1] == 0 || !is_whole(l->g, &v) ||
+            l->place[v.root - 1].base != to.base)
             GRADC_TRY(gradc_lower_copy(l, &v, to));
     }
     return GRADC_OK;
@@ -285,12 +390,29 @@ static gradc_status lower(gradc_lowering *l, size_t n_results, const gradc_id *r
     const size_t n = (size_t)l->g->size + 1;
     l->place = gradc_alloc_zero(n, sizeof *l->place);
     l->last_use = gradc_alloc_zero(n, sizeof *l->last_use);
+    l->host = gradc_alloc_zero((size_t)l->s->n_stage + 1, sizeof *l->host);
+    l->home = gradc_alloc_zero(n, sizeof *l->home);
+    l->home_offset = gradc_alloc_zero(n, sizeof *l->home_offset);
+    l->taken = gradc_alloc_zero(n, sizeof *l->taken);
     l->slot = gradc_alloc_zero(n, sizeof *l->slot);
     l->slot_stage = gradc_alloc_zero(n, sizeof *l->slot_stage);
-    if (!l->place || !l->last_use || !l->slot || !l->slot_stage)
+    if (!l->place || !l->last_use || !l->host || !l->home || !l->home_offset ||
+        !l->taken || !l->slot || !l->slot_stage)
         return GRADC_ENOMEM;
+    l->p->misaligned = gradc_lower_get(l, l->p->n_args + 1);
+    if (l->p->misaligned == NULL)
+        return GRADC_ENOMEM;
+    for (uint32_t i = 0; i < l->p->n_args; i++) {
+        l->p->misaligned[i] =
+            (uint8_t)(gradc_dtype_size(gradc_dtype_of(l->g, i + 1)) - 1);
+        l->p->arguments += bytes_of(l->g, i + 1);
+    }
+    for (size_t i = 0; i < n_results; i++)
+        l->p->results += bytes_of(l->g, result[i]);
     find_last_uses(l, n_results, result);
     place_fixed(l, l->p->n_args, n_results, result);
+    find_homes(l);
+    gradc_find_rows(l);
     for (uint32_t at = 0; at < l->s->n_stage; at++)
         GRADC_TRY(lower_stage(l, at));
     GRADC_TRY(copy_results(l, n_results, result));
@@ -313,6 +435,10 @@ gradc_status gradc_lower_program(const gradc_graph *g, const gradc_schedule *s,
     gradc_plan_free(&l.plan);
     gradc_release(l.place);
     gradc_release(l.last_use);
+    gradc_release(l.host);
+    gradc_release(l.home);
+    gradc_release(l.home_offset);
+    gradc_release(l.taken);
     gradc_release(l.slot);
     gradc_release(l.slot_stage);
     if (status == GRADC_OK)

@@ -15,7 +15,7 @@
 enum { MEMORY = 1u << 31 };
 enum { REGISTERS_BYTES = 32768, LEAST_BLOCK = 64 };
 /* Elements of a task: some ten microseconds of work at the least. */
-enum { SPAN = 1 << 16 };
+enum { SPAN = 1 << 16, ROWS_BYTES = 1 << 18 };
 
 typedef struct emitter {
     gradc_lowering *l;
@@ -25,6 +25,7 @@ typedef struct emitter {
     uint32_t *last_user; /* by place in the stage: last place that reads it */
     uint32_t *free_list, n_free;
     size_t acc_bytes;
+    size_t read, written; /* bytes of arrays */
 } emitter;
 
 static const gradc_node *node(const emitter *e, gradc_id x)
@@ -101,6 +102,7 @@ static gradc_status bring(emitter *e, gradc_id x, uint32_t *slot)
                                        p->total < p->block ? p->total : p->block, &at));
         return add_memory(e, at, 0, slot);
     }
+    e->read += (size_t)v.shape.size * size;
     const bool whole = v.shape.size == space->size;
     if (!whole)
         gradc_view_broadcast(&v, space);
@@ -166,10 +168,12 @@ static void give_registers(emitter *e, uint32_t i, gradc_id r, bool same)
 static gradc_status result_slot(emitter *e, gradc_id r, uint32_t *slot)
 {
     gradc_lowering *l = e->l;
-    if (l->last_use[r - 1] == 0)
+    if (l->last_use[r - 1] == 0) {
         *slot = take_register(e);
-    else
+    } else {
         GRADC_TRY(add_memory(e, l->place[r - 1], element(e, r), slot));
+        e->written += e->loop->total * element(e, r);
+    }
     l->slot[r - 1] = *slot;
     l->slot_stage[r - 1] = e->stage;
     return GRADC_OK;
@@ -244,6 +248,7 @@ static gradc_status emit_reduce(emitter *e, gradc_id r)
                          .to = l->place[r - 1],
                          .acc = e->acc_bytes,
                          .element = (uint32_t)element(e, x)};
+    e->written += red->results * element(e, r);
     e->acc_bytes += gradc_align(
         red->form == REDUCE_COLUMNS ? red->inner * sizeof(uint64_t) : sizeof(pairwise));
     return operand(e, x, &red->slot);
@@ -317,6 +322,13 @@ static void choose_span(gradc_loop *p)
     for (uint32_t i = 0; i < p->n_reduce; i++)
         if (p->reduce[i].form == REDUCE_COLUMNS)
             return;
+    if (p->row_bytes > 0) {
+        /* the products' time is that of reading their rows */
+        for (p->span = p->block; p->span * p->row_bytes < ROWS_BYTES;)
+            p->span *= 2;
+        p->workers = p->span < p->total ? gradc_pool_workers() : 1;
+        return;
+    }
     if (p->total < 2 * SPAN || unit >= p->total)
         return;
     p->span = unit < SPAN ? SPAN / unit * unit : unit;
@@ -366,10 +378,16 @@ gradc_status gradc_lower_loop(gradc_lowering *l, uint32_t at)
     if (status != GRADC_OK)
         goto done;
     choose_block(p, p->n_register);
+    status = gradc_lower_rows(l, at, p);
+    if (status != GRADC_OK)
+        goto done;
     choose_span(p);
     p->acc_bytes = e.acc_bytes;
     gradc_lower_scratch(l, gradc_loop_scratch(p));
     status = gradc_lower_step(l, "loop", gradc_loop_run, p);
+    if (status == GRADC_OK)
+        gradc_lower_traffic(l, e.read + p->total * p->head_bytes,
+                            e.written + p->tail_written);
 done:
     gradc_release(e.last_user);
     gradc_release(e.free_list);

@@ -39,6 +39,7 @@ typedef struct gradc_run_step {
     gradc_step_fn *run;
     const void *data; /* the argument of run, in the program's arena */
     const char *name;
+    size_t read, written; /* bytes of arrays, each counted once */
 } gradc_run_step;
 
 struct gradc_program {
@@ -46,7 +47,8 @@ struct gradc_program {
     gradc_run_step *step;
     uint32_t n_step, step_room;
     uint32_t n_args, n_results;
-    size_t work, scratch; /* bytes */
+    uint8_t *misaligned; /* of each argument: bits of its address that must be zero */
+    size_t work, scratch, arguments, results; /* bytes */
     char *constants;
     size_t n_constants, constants_room;
 };

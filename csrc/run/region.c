@@ -45,7 +45,20 @@ static gradc_status lower_region(gradc_lowering *l, gradc_id r, gradc_id x,
     s->empty = v.shape.size == 0;
     s->to.offset += s->empty ? 0 : (size_t)offset * element;
     s->clear = clear ? (size_t)gradc_shape_of(l->g, r)->size * element : 0;
-    return gradc_lower_step(l, name, run_region, s);
+    GRADC_TRY(gradc_lower_step(l, name, run_region, s));
+    const size_t moved = (size_t)v.shape.size * element;
+    gradc_lower_traffic(l, moved, s->clear > 0 ? s->clear : moved);
+    return GRADC_OK;
+}
+
+/* Whether operand x was computed in its place, element `offset` of r. */
+static bool is_at_home(const gradc_lowering *l, gradc_id r, gradc_id x, size_t offset)
+{
+    gradc_view v;
+    gradc_view_resolve(l->g, x, &v);
+    return l->home[v.root - 1] == r &&
+           l->home_offset[v.root - 1] ==
+               offset * gradc_dtype_size(gradc_dtype_of(l->g, r));
 }
 
 gradc_status gradc_lower_concat(gradc_lowering *l, uint32_t at)
@@ -56,7 +69,8 @@ gradc_status gradc_lower_concat(gradc_lowering *l, uint32_t at)
     gradc_shape_strides(gradc_shape_of(l->g, r), stride);
     for (uint32_t k = 0; k < n->n_in; k++) {
         const gradc_id x = gradc_node_in(n)[k];
-        GRADC_TRY(lower_region(l, r, x, offset, stride, false, "concat"));
+        if (!is_at_home(l, r, x, (size_t)offset))
+            GRADC_TRY(lower_region(l, r, x, offset, stride, false, "concat"));
         offset += gradc_shape_of(l->g, x)->dim[n->attr[0]] * stride[n->attr[0]];
     }
     return GRADC_OK;

@@ -4,6 +4,8 @@
 of functions stand in modules of their own and are imported at first use.
 """
 
+import functools
+
 import numpy as np
 
 from pygradc import errors
@@ -59,8 +61,9 @@ def differentiable():
     return list(_functions) + list(_ufuncs)
 
 
+@functools.cache
 def load():
-    """Imports the families."""
+    """Imports the families, at the first call."""
     from pygradc._numpy import (  # noqa: F401
         calculus,
         constant,
@@ -102,7 +105,7 @@ def not_given(**options):
 # ---- functions ----
 
 
-def apply_function(func, args, kwargs):
+def apply_function(self, func, types, args, kwargs):
     """What NumPy calls for one of its functions that are no ufuncs."""
     own = _functions.get(func)
     if own is None:
@@ -114,7 +117,7 @@ def apply_function(func, args, kwargs):
             errors.UnsupportedError,
             f"{name}: not supported on traced values",
         )
-    out = kwargs.pop("out", None)
+    out = kwargs.pop("out", None) if kwargs else None
     try:
         result = own(*args, **kwargs)
     except errors.GradcError:
@@ -153,15 +156,13 @@ def _written(name, result, out):
 # ---- ufuncs ----
 
 
-def apply_ufunc(ufunc, method, inputs, kwargs):
+def apply_ufunc(self, ufunc, method, *inputs, **kwargs):
     """What NumPy calls for a ufunc or one of its methods."""
     if not kwargs and method == "__call__":
         own = _ufuncs.get(ufunc)
         if own is not None:
             return own(*inputs)
-    if not _ufuncs:
-        load()
-        return apply_ufunc(ufunc, method, inputs, kwargs)
+    load()
     for option in ("casting", "order", "subok", "signature"):
         kwargs.pop(option, None)
     out = kwargs.pop("out", None)
@@ -215,3 +216,7 @@ def _outer(ufunc, x, y, **options):
     graph = graph_of(x, y)
     x, y = lift(graph, x), lift(graph, y)
     return ufunc(x.reshape(x.shape + (1,) * y.ndim), y, **options)
+
+
+Expr.__array_function__ = apply_function
+Expr.__array_ufunc__ = apply_ufunc

@@ -126,6 +126,13 @@ static gradc_status look(life *l, gradc_id y)
     if (n == (size_t)-1)
         return GRADC_ENOMEM;
     CHECK(n == 3 && leaves[2] == l->index, "%zu leaves", n);
+    uint8_t there[X];
+    memset(there, 77, sizeof there);
+    if (gradc_pattern(l->g, y, l->x, there) != GRADC_OK) {
+        CHECK(there[0] == 77, "pattern");
+        return failure(l->g);
+    }
+    CHECK(there[0] == 1 && there[X - 1] == 1, "a sum of all");
     const gradc_id sine = gradc_unary(l->g, gradc_op_find("sin"), l->x);
     if (sine == 0)
         return failure(l->g);
@@ -133,7 +140,23 @@ static gradc_status look(life *l, gradc_id y)
     return gradc_is_diagonal(l->g, sine, l->x) ? GRADC_OK : GRADC_ENOMEM;
 }
 
-/* A graph, its derivatives, a program: all that allocates. */
+/* The gradient of a batch of two; the pair shares the index. */
+static gradc_status batch(const life *l, const gradc_id *dx)
+{
+    const int64_t dim[] = {2, ROWS, COLUMNS};
+    const gradc_id x[] = {l->x, l->w};
+    gradc_id bx[2], by[2] = {77, 77};
+    for (int i = 0; i < 2; i++)
+        bx[i] = gradc_input(l->g, GRADC_F64, 3, dim, GRADC_VARIABLE);
+    if (bx[0] == 0 || bx[1] == 0)
+        return failure(l->g);
+    const gradc_status status = gradc_batch(l->g, 2, 2, x, bx, 2, dx, by);
+    if (status != GRADC_OK)
+        CHECK(failure(l->g) == status && by[0] == 77, "batch");
+    return status;
+}
+
+/* A graph, its derivatives, a batch, a program: all that allocates. */
 static gradc_status attempt(life *l)
 {
     gradc_id y, x[2], dx[2] = {77, 77}, ty = 77;
@@ -154,6 +177,9 @@ static gradc_status attempt(life *l)
         return status;
     }
     status = look(l, y);
+    if (status != GRADC_OK)
+        return status;
+    status = batch(l, dx);
     if (status != GRADC_OK)
         return status;
     const gradc_id args[] = {l->x, l->w, l->index}, results[] = {y, ty, dx[0], dx[1]};

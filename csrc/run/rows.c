@@ -1,0 +1,218 @@
+/* rows.c -- products with the rows of a matrix, computed inside a loop over its rows.
+ *
+ * The gradient of a loss over a table, X^T (m * (X w + b - y)), reads X twice if each
+ * product is a step of its own, and X is most of what it reads. Here the loop over the
+ * rows between the two is their host: each block begins with X w for its rows and ends,
+ * while these are still in cache, with what they add to X^T e. Sums over the rows are
+ * made block by block within a task and then pairwise over tasks, which are cut by size
+ * alone. */
+#include <string.h>
+
+#include "base/status.h"
+#include "ir/shape.h"
+#include "run/lower.h"
+#include "run/loop.h"
+
+/* Matrices of fewer bytes stay in cache from one product to the next. */
+enum { LEAST_BYTES = 1 << 17 };
+
+/* ---- running ---- */
+
+static const void *moved(const gradc_frame *f, gradc_ref at, ptrdiff_t elements,
+                         size_t element)
+{
+    return (char *)gradc_ref_at(f, at) + elements * (ptrdiff_t)element;
+}
+
+void gradc_rows_begin(const gradc_loop *l, const gradc_frame *f, char *scratch,
+                      size_t begin, size_t n)
+{
+    for (uint32_t i = 0; i < l->n_head; i++) {
+        const loop_product *p = &l->head[i];
+        gradc_matmul_task t = p->task;
+        const bool down = t.n == 1; /* r is a column */
+        const ptrdiff_t first = (ptrdiff_t)begin;
+        *(down ? &t.m : &t.n) = n;
+        t.x = moved(f, p->x, down ? first * t.x_row : 0, p->element);
+        t.y = moved(f, p->y, down ? 0 : first * t.y_col, p->element);
+        t.r = (void *)moved(f, p->r, first, p->element);
+        t.scratch = scratch;
+        p->table->run(&t);
+    }
+}
+
+void gradc_rows_end(const gradc_loop *l, const gradc_frame *f, char *scratch,
+                    char *part, size_t begin, size_t n, bool first_block)
+{
+    for (uint32_t i = 0; i < l->n_tail; i++) {
+        const loop_product *p = &l->tail[i];
+        gradc_matmul_task t = p->task;
+        const size_t results = t.m * t.n;
+        char *own = scratch + l->product_scratch; /* a block's share */
+        t.k = n;
+        t.x = moved(f, p->x, (ptrdiff_t)begin * t.x_col, p->element);
+        t.y = moved(f, p->y, (ptrdiff_t)begin * t.y_row, p->element);
+        t.r = first_block ? part + p->part : own;
+        t.scratch = scratch;
+        p->table->run(&t);
+        if (!first_block)
+            p->add(part + p->part, part + p->part, own, own, results);
+    }
+}
+
+void gradc_rows_join(const gradc_loop *l, const gradc_frame *f, char *parts,
+                     size_t n_tasks)
+{
+    for (uint32_t i = 0; i < l->n_tail; i++) {
+        const loop_product *p = &l->tail[i];
+        const size_t results = p->task.m * p->task.n;
+        for (size_t apart = 1; apart < n_tasks; apart *= 2)
+            for (size_t k = 0; k + apart < n_tasks; k += 2 * apart) {
+                char *x = parts + k * l->tail_bytes + p->part;
+                const char *y = x + apart * l->tail_bytes;
+                p->add(x, x, y, y, results);
+            }
+        memcpy(gradc_ref_at(f, p->r), parts + p->part, results * p->element);
+    }
+}
+
+/* ---- which products a loop is host to ---- */
+
+static gradc_id root_of(const gradc_graph *g, gradc_id x)
+{
+    gradc_view v;
+    gradc_view_resolve(g, x, &v);
+    return v.root;
+}
+
+static const gradc_node *product_of(const gradc_lowering *l, uint32_t at)
+{
+    const gradc_node *n = gradc_node_get(l->g, l->s->node[l->s->stage[at].first]);
+    return n->op == GRADC_OP_matmul && l->g->shape[n->shape]->rank == 2 ? n : NULL;
+}
+
+/* The number of the loop stage that is the first to read the result of stage `at`, in
+ * its own space; 0 if another kind of stage comes first. Counting from 1. */
+static uint32_t first_reader(const gradc_lowering *l, uint32_t at)
+{
+    const gradc_schedule *s = l->s;
+    const gradc_id r = s->node[s->stage[at].first];
+    for (uint32_t j = at + 1; j < s->n_stage; j++)
+        for (uint32_t i = 0; i < s->stage[j].count; i++) {
+            const gradc_node *n = gradc_node_get(l->g, s->node[s->stage[j].first + i]);
+            for (uint32_t k = 0; k < n->n_in; k++)
+                if (root_of(l->g, gradc_node_in(n)[k]) == r)
+                    return s->stage[j].is_loop &&
+                                   l->g->shape[s->stage[j].space]->size ==
+                                       gradc_shape_of(l->g, r)->size
+                               ? j + 1
+                               : 0;
+        }
+    return 0;
+}
+
+/* The stage after loop `host` that multiplies one of its values by the rows of the
+ * matrix `root`; counting from 1, 0 if there is none. */
+static uint32_t find_tail(const gradc_lowering *l, uint32_t host, gradc_id root)
+{
+    const gradc_schedule *s = l->s;
+    const int64_t rows = l->g->shape[s->stage[host - 1].space]->size;
+    for (uint32_t at = host; at < s->n_stage; at++) {
+        const gradc_node *n = product_of(l, at);
+        if (n == NULL || l->host[at] != 0 ||
+            gradc_shape_of(l->g, n->u.in[0])->dim[1] != rows)
+            continue;
+        for (int k = 0; k < 2; k++) {
+            const gradc_id e = root_of(l->g, n->u.in[k]);
+            if (l->s->stage_of[e - 1] == host &&
+                gradc_node_row(gradc_node_get(l->g, e))->step == GRADC_STEP_LOOP &&
+                root_of(l->g, n->u.in[!k]) == root)
+                return at + 1;
+        }
+    }
+    return 0;
+}
+
+static void keep_until(gradc_lowering *l, const gradc_node *n, uint32_t host)
+{
+    for (uint32_t k = 0; k < 2; k++) {
+        uint32_t *until = &l->last_use[root_of(l->g, n->u.in[k]) - 1];
+        *until = *until < host ? host : *until;
+    }
+}
+
+void gradc_find_rows(gradc_lowering *l)
+{
+    for (uint32_t at = 0; at < l->s->n_stage; at++) {
+        const gradc_node *n = product_of(l, at);
+        if (n == NULL)
+            continue;
+        const gradc_shape *s = l->g->shape[n->shape];
+        const int matrix = s->dim[1] == 1 ? 0 : s->dim[0] == 1 ? 1 : -1;
+        if (matrix < 0 || s->size == 1)
+            continue;
+        const gradc_id x = n->u.in[matrix];
+        const gradc_id root = root_of(l->g, x);
+        const size_t bytes = (size_t)gradc_shape_of(l->g, x)->size *
+                             gradc_dtype_size((gradc_dtype)n->dtype);
+        const uint32_t host = bytes < LEAST_BYTES ? 0 : first_reader(l, at);
+        const uint32_t tail = host == 0 ? 0 : find_tail(l, host, root);
+        if (tail == 0)
+            continue;
+        l->host[at] = l->host[tail - 1] = l->host[host - 1] = host;
+        keep_until(l, n, host);
+    }
+}
+
+/* ---- lowering ---- */
+
+static gradc_status lower_product(gradc_lowering *l, uint32_t at, loop_product *out)
+{
+    const gradc_id r = l->s->node[l->s->stage[at].first];
+    const gradc_dtype dtype = gradc_dtype_of(l->g, r);
+    gradc_array x, y;
+    GRADC_TRY(gradc_lower_task(l, r, &out->task, &x, &y));
+    out->x = x.at;
+    out->y = y.at;
+    out->table = l->kernels->matmul[dtype];
+    out->add = l->kernels->map[dtype]->map[GRADC_OP_add];
+    out->r = l->place[r - 1];
+    out->element = gradc_dtype_size(dtype);
+    return GRADC_OK;
+}
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+gradc_status gradc_lower_rows(gradc_lowering *l, uint32_t at, gradc_loop *p)
+{
+    if (l->host[at] != at + 1)
+        return GRADC_OK;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < l->s->n_stage; i++)
+        n += l->host[i] == at + 1;
+    p->head = gradc_lower_get(l, n * sizeof *p->head);
+    p->tail = gradc_lower_get(l, n * sizeof *p->tail);
+    if (p->head == NULL || p->tail == NULL)
+        return GRADC_ENOMEM;
+    for (uint32_t i = 0; i < l->s->n_stage; i++) {
+        if (l->host[i] != at + 1 || i == at)
+            continue;
+        loop_product *own = i < at ? &p->head[p->n_head++] : &p->tail[p->n_tail++];
+        GRADC_TRY(lower_product(l, i, own));
+        gradc_matmul_task t = own->task;
+        if (i < at) {
+            *(t.n == 1 ? &t.m : &t.n) = p->block;
+        } else {
+            t.k = p->block;
+            own->part = p->tail_bytes;
+            p->tail_written += t.m * t.n * own->element;
+            p->tail_bytes += gradc_align(t.m * t.n * own->element);
+        }
+        if (i < at)
+            p->head_bytes += (t.k + 1) * own->element;
+        p->row_bytes = larger(p->row_bytes, (i < at ? t.k : t.m * t.n) * own->element);
+        p->product_scratch =
+            larger(p->product_scratch, gradc_align(own->table->scratch(t.m, t.n, t.k)));
+    }
+    return GRADC_OK;
+}

@@ -1,0 +1,145 @@
+"""Memory before anything runs: traffic of fused programs, workspaces, results."""
+
+import numpy as np
+import pytest
+
+import pygradc as pg
+
+N = 100_000
+
+
+def loss(w, b, X, y):
+    return np.mean((y - np.maximum(0, X @ w + b)) ** 2)
+
+
+def mlp(params, x, labels):
+    for W, b in params[:-1]:
+        x = np.maximum(x @ W + b, 0)
+    x = x @ params[-1][0] + params[-1][1]
+    z = x - np.max(x, axis=1, keepdims=True)
+    entropy = np.log(np.sum(np.exp(z), axis=1)) - z[np.arange(len(labels)), labels]
+    return np.mean(entropy)
+
+
+SUMS = {
+    "sin": lambda x: np.sum(np.sin(x)),
+    "chain": lambda x: np.sum(np.tanh(x * 2 + 1) ** 2),
+    "mean": lambda x: np.mean(np.exp(-x) * x),
+    "two reductions": lambda x: np.sum(x**2) + np.mean(np.cos(x)),
+    "branch": lambda x: np.sum(np.where(x > 0, np.sqrt(x), x)),
+}
+
+
+@pytest.mark.parametrize("f", SUMS.values(), ids=SUMS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_value_and_grad_of_a_sum_reads_and_writes_once(f, dtype):
+    x = np.linspace(-1, 1, N, dtype=dtype)
+    moved = pg.jit(pg.value_and_grad(f)).memory(x).moved
+    assert 2 * x.nbytes <= moved <= 2 * x.nbytes + 100
+
+
+def test_gradient_of_five_arrays_reads_and_writes_each_once():
+    def f(a, b, c, d, e):
+        return np.sum(a * np.exp(-b * c) + np.log(d / e))
+
+    args = [np.full(N, 1.5) for _ in range(5)]
+    moved = pg.jit(pg.value_and_grad(f, tuple(range(5)))).memory(*args).moved
+    assert 10 * args[0].nbytes <= moved <= 10 * args[0].nbytes + 100
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_gradient_of_the_loss_reads_the_table_once(dtype):
+    rng = np.random.default_rng(0)
+    X, y = (
+        rng.normal(size=(5000, 60)).astype(dtype),
+        rng.normal(size=5000).astype(dtype),
+    )
+    w, b = rng.normal(size=60).astype(dtype), dtype(0.1)
+    f = pg.jit(pg.value_and_grad(loss, (0, 1)))
+    assert X.nbytes <= f.memory(w, b, X, y).moved < 1.15 * X.nbytes
+    value, (dw, db) = f(w, b, X, y)
+    z = X.astype(float) @ w + b
+    e = np.where(z > 0, z - y, 0) * (2 / len(y))
+    tolerance = 1e-12 if dtype == np.float64 else 1e-5
+    np.testing.assert_allclose(value, loss(w.astype(float), b, X, y), rtol=tolerance)
+    np.testing.assert_allclose(dw, e @ X, atol=tolerance)
+    np.testing.assert_allclose(db, e.sum(), atol=tolerance)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 511, 512, 513, 1500, 4099])
+@pytest.mark.parametrize("layout", ["rows", "columns", "w first"])
+def test_products_inside_a_loop_are_those_of_numpy(rows, layout):
+    rng = np.random.default_rng(rows)
+    X, w, y = rng.normal(size=(rows, 90)), rng.normal(size=90), rng.normal(size=rows)
+    table = np.ascontiguousarray(X.T) if layout == "columns" else X
+
+    def f(w, table):
+        z = {
+            "rows": lambda: table @ w,
+            "columns": lambda: w @ table,
+            "w first": lambda: w @ table.T,
+        }[layout]()
+        return np.sum(np.tanh(z) * y), z
+
+    (value, z), slope = pg.jit(pg.value_and_grad(f, has_aux=True))(w, table)
+    np.testing.assert_allclose(z, X @ w, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(value, np.sum(np.tanh(X @ w) * y), rtol=1e-11)
+    expected = ((1 - np.tanh(X @ w) ** 2) * y) @ X
+    np.testing.assert_allclose(slope, expected, rtol=1e-11, atol=1e-11)
+
+
+def test_products_inside_a_loop_have_the_bytes_of_one_thread():
+    rng = np.random.default_rng(1)
+    X, y, w = rng.normal(size=(9000, 70)), rng.normal(size=9000), rng.normal(size=70)
+    before = pg.num_threads()
+    answers = set()
+    try:
+        for n in (1, 2, 3, 8):
+            pg.set_num_threads(n)
+            value, slopes = pg.jit(pg.value_and_grad(loss, (0, 1)))(w, 0.1, X, y)
+            answers.add(b"".join(np.asarray(a).tobytes() for a in (value, *slopes)))
+    finally:
+        pg.set_num_threads(before)
+    assert len(answers) == 1
+
+
+def test_workspace_of_a_network_is_its_live_activations():
+    rng = np.random.default_rng(2)
+    sizes, batch = [784, 256, 128, 10], 256
+    params = [
+        (rng.normal(size=(m, n)).astype(np.float32), np.zeros(n, np.float32))
+        for m, n in zip(sizes, sizes[1:], strict=False)
+    ]
+    x = rng.normal(size=(batch, 784)).astype(np.float32)
+    labels = rng.integers(0, 10, batch)
+    f = pg.jit(pg.value_and_grad(mlp))
+    memory = f.memory(params, x, labels)
+    assert memory.results == sum(W.nbytes + b.nbytes for W, b in params) + 4
+    positions = np.arange(batch).nbytes  # captured
+    assert memory.arguments == memory.results - 4 + x.nbytes + labels.nbytes + positions
+
+
+def test_function_tells_its_memory():
+    x = pg.var("x", (1000,))
+    y = np.sum(np.sin(x))
+    memory = pg.function([x], [y, pg.grad_of(y, x)]).memory()
+    assert memory.arguments == 8000 and memory.results == 8008
+    assert 16000 <= memory.moved <= 16100 and memory.workspace > 0
+
+
+def test_padding_costs_no_pass_of_its_own():
+    """x[1:] and x[:-1]: x is read for the value and for the gradient, written once."""
+    f = lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)  # noqa: E731
+    x = np.linspace(-1, 1, N)
+    memory = pg.jit(pg.value_and_grad(f)).memory(x)
+    assert memory.moved < 8 * x.nbytes and memory.workspace < x.nbytes / 10
+
+
+def test_gradient_by_elements_is_laid_side_by_side():
+    f = lambda x: sum(x[i] ** 2 * x[i - 1] for i in range(200))  # noqa: E731
+    x = np.linspace(0.5, 1, 200)
+    g = pg.jit(pg.value_and_grad(f))
+    assert g.memory(x).moved < 10 * x.nbytes
+    np.testing.assert_allclose(
+        g(x)[1], 2 * x * np.roll(x, 1) + np.roll(x, -1) ** 2, rtol=1e-14
+    )
