@@ -7,6 +7,7 @@
 #ifndef GRADC_KERN_KERN_H
 #define GRADC_KERN_KERN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -72,6 +73,9 @@ typedef struct gradc_reduce_table {
     void (*dot)(void *acc, const void *x, const void *y, size_t n);
 } gradc_reduce_table;
 
+/* Columns of whole panels of any tile (matmul_pack.h). */
+enum { GRADC_PANEL = 48 };
+
 /* r = x y: (m, k) times (k, n); every element of r is one sum over k whose order is
  * fixed by k and by the form of r -- a matrix, or one row or column of it. So a product
  * may be cut into tiles of r: matrices into matrices, vectors into vectors of more
@@ -90,6 +94,14 @@ typedef struct gradc_matmul_task {
 typedef struct gradc_matmul_table {
     void (*run)(const gradc_matmul_task *t);
     size_t (*scratch)(size_t m, size_t n, size_t k);
+    /* Whether tasks should share a packed y: in rounds, each of `width` columns and
+     * `depth` terms, in order of the terms. `t` is a part of a round then. pack() puts
+     * columns that begin at column j of the round, a multiple of GRADC_PANEL, into
+     * `packed`, of (width + GRADC_PANEL) depth elements, and rows() adds their products
+     * to r, or to nothing. */
+    bool (*rounds)(const gradc_matmul_task *t, size_t *width, size_t *depth);
+    void (*pack)(const gradc_matmul_task *t, size_t j, void *packed);
+    void (*rows)(const gradc_matmul_task *t, const void *packed, bool add);
     /* A long sum may be cut along k too, to the same bits: part i is the terms from
      * i * piece(t) on, as many. A part takes m n doubles, and join makes r of parts
      * 0, 1, ... -- in one call, or in several if they are more than 2^18 doubles. */

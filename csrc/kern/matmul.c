@@ -12,6 +12,8 @@
  * column unless r has. If r itself is a row or column, k contiguous in the matrix gives
  * dot products, in another order (matmul_dot.h) but each still by k alone; cut such an
  * r into pieces of more than TOGETHER (8) elements, because fewer are always dots. */
+#include <stdlib.h>
+
 #include "kern/kern.h"
 #include "kern/matmul_dot.h"
 #include "kern/matmul_pack.h"
@@ -179,42 +181,50 @@ INLINE void run_block(const block *b)
     }
 }
 
+/* r, or what is in it, and x y for k no larger than a piece; y packed if `packed`. */
+static void run_rows(const gradc_matmul_task *t, T *x_pack, const T *packed, bool add)
+{
+    block b = {
+        .n = t->n,
+        .k = t->k,
+        .x_row = x_pack ? 1 : t->x_row,
+        .x_col = x_pack ? ROWS : t->x_col,
+        .y = packed ? packed : t->y,
+        .y_row = t->y_row,
+        .r_row = t->r_row,
+        .x_packed = x_pack != NULL,
+        .y_packed = packed != NULL,
+        .add = add,
+    };
+    for (size_t i = 0; i < t->m; i += HEIGHT) {
+        b.m = min_size(HEIGHT, t->m - i);
+        b.x = (const T *)t->x + (ptrdiff_t)i * t->x_row;
+        b.r = (T *)t->r + (ptrdiff_t)i * t->r_row;
+        if (x_pack != NULL) {
+            pack_x(x_pack, b.x, t->x_row, t->x_col, b.m, b.k);
+            b.x = x_pack;
+        }
+        run_block(&b);
+    }
+}
+
 static void run_blocks(const gradc_matmul_task *t, bool x_packed, bool y_packed)
 {
     const size_t depth = depth_of(t->k), width = y_packed ? WIDTH : t->n;
     T *const y_pack = t->scratch;
     const size_t y_width = y_packed ? vectors_up(min_size(width, t->n)) : 0;
-    T *const x_pack = y_pack + depth * y_width;
+    T *const x_pack = x_packed ? y_pack + depth * y_width : NULL;
     for (size_t j = 0; j < t->n; j += width)
         for (size_t p = 0; p < t->k; p += depth) {
-            block b = {
-                .n = min_size(width, t->n - j),
-                .k = min_size(depth, t->k - p),
-                .x_row = x_packed ? 1 : t->x_row,
-                .x_col = x_packed ? ROWS : t->x_col,
-                .y =
-                    (const T *)t->y + (ptrdiff_t)p * t->y_row + (ptrdiff_t)j * t->y_col,
-                .y_row = t->y_row,
-                .r_row = t->r_row,
-                .x_packed = x_packed,
-                .y_packed = y_packed,
-                .add = p > 0,
-            };
-            if (y_packed) {
+            gradc_matmul_task b = *t;
+            b.n = min_size(width, t->n - j);
+            b.k = min_size(depth, t->k - p);
+            b.x = (const T *)t->x + (ptrdiff_t)p * t->x_col;
+            b.y = (const T *)t->y + (ptrdiff_t)p * t->y_row + (ptrdiff_t)j * t->y_col;
+            b.r = (T *)t->r + j;
+            if (y_packed)
                 pack_y(y_pack, b.y, t->y_row, t->y_col, b.k, b.n);
-                b.y = y_pack;
-            }
-            for (size_t i = 0; i < t->m; i += HEIGHT) {
-                b.m = min_size(HEIGHT, t->m - i);
-                b.x =
-                    (const T *)t->x + (ptrdiff_t)i * t->x_row + (ptrdiff_t)p * t->x_col;
-                b.r = (T *)t->r + (ptrdiff_t)i * t->r_row + j;
-                if (x_packed) {
-                    pack_x(x_pack, b.x, t->x_row, t->x_col, b.m, b.k);
-                    b.x = x_pack;
-                }
-                run_block(&b);
-            }
+            run_rows(&b, x_pack, y_packed ? y_pack : NULL, p > 0);
         }
 }
 
@@ -279,12 +289,41 @@ static void run_outer(const gradc_matmul_task *t)
     outer_product(t->r, t->r_row, t->x, t->x_row, y, t->m, t->n);
 }
 
+/* Whether operands that do not lie as the tile reads them are copied. */
+INLINE bool packs_x(const gradc_matmul_task *t)
+{
+    return t->x_col != 1 && t->m * t->k * sizeof(T) > SMALL && t->m > ROWS &&
+           t->n > VECS * W;
+}
+
+INLINE bool packs_y(const gradc_matmul_task *t)
+{
+    return t->y_col != 1 || (t->k * t->n * sizeof(T) > SMALL && t->m > ROWS);
+}
+
 static void run_matrix(const gradc_matmul_task *t)
 {
-    const bool x_packed = t->x_col != 1 && t->m * t->k * sizeof(T) > SMALL;
-    const bool y_packed = t->y_col != 1 || t->k * t->n * sizeof(T) > SMALL;
-    run_blocks(t, x_packed && t->m > ROWS && t->n > VECS * W,
-               y_packed && (t->m > ROWS || t->y_col != 1));
+    run_blocks(t, packs_x(t), packs_y(t));
+}
+
+/* ---- in rounds ---- */
+
+static bool rounds(const gradc_matmul_task *t, size_t *width, size_t *depth)
+{
+    *width = min_size(WIDTH, t->n);
+    *depth = depth_of(t->k);
+    return t->m > 1 && t->n > 1 && t->k > 1 && packs_y(t);
+}
+
+static void pack(const gradc_matmul_task *t, size_t j, void *packed)
+{
+    pack_y((T *)packed + j * t->k, t->y, t->y_row, t->y_col, t->k, t->n);
+}
+
+static void rows(const gradc_matmul_task *t, const void *packed, bool add)
+{
+    const bool far = t->x_col != 1 && t->k * (size_t)labs(t->x_col) * sizeof(T) > SMALL;
+    run_rows(t, far ? t->scratch : NULL, packed, add);
 }
 
 static void run(const gradc_matmul_task *t)
@@ -375,5 +414,11 @@ static size_t scratch(size_t m, size_t n, size_t k)
 }
 
 extern const gradc_matmul_table KERNEL_TABLE(matmul);
-const gradc_matmul_table KERNEL_TABLE(matmul) = {
-    .run = run, .scratch = scratch, .piece = piece, .part = part, .join = join};
+const gradc_matmul_table KERNEL_TABLE(matmul) = {.run = run,
+                                                 .rounds = rounds,
+                                                 .pack = pack,
+                                                 .rows = rows,
+                                                 .scratch = scratch,
+                                                 .piece = piece,
+                                                 .part = part,
+                                                 .join = join};

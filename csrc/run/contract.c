@@ -1,7 +1,9 @@
 /* contract.c -- matrix products: one kernel call for each pair of matrices.
  *
- * Large products are cut into tasks: a batch into runs of matrices, each matrix of r
- * into rows and columns. Sizes alone decide how. */
+ * Large products are cut into tasks, by sizes and strides alone: a batch into runs of
+ * matrices, a matrix of r into rows and columns; if y has to be packed, into rounds, in
+ * which tasks first pack a part of y and then share it; a long sum of which r is small
+ * into parts along k. None of this shows in the bits (kern.h). */
 #include <math.h>
 
 #include "base/pool.h"
@@ -19,6 +21,7 @@ typedef struct matmul_step {
     int64_t x_stride[GRADC_MAX_RANK], y_stride[GRADC_MAX_RANK], r_stride;
     int64_t each;            /* matrices of a task */
     size_t rows, cols;       /* pieces of a matrix */
+    size_t width, depth;     /* of a round; 0: none */
     size_t parts;            /* of a long sum; 0: not cut */
     size_t wave, run;        /* parts that are in memory at a time; of a task */
     size_t n_tasks, scratch; /* bytes of one worker */
@@ -29,9 +32,9 @@ typedef struct matmul_step {
 
 /* A task takes TASK_NS or more, and fewer than FEWEST are not worth waking a thread.
  * Pieces are multiples of ROWS, COLUMNS and, in a vector, LANES, or end at the edge. */
-enum { TASK_NS = 5000, FEWEST = 4, MOST = 16 };
+enum { TASK_NS = 5000, FEWEST = 4, MOST = 16, ROUNDS_NS = 200000 };
 enum { LEAST_GAIN = 10, MOST_PARTS = 1 << 18 };
-enum { ROWS = 16, COLUMNS = 48, LANES = 64, WIDE = 256 };
+enum { ROWS = 16, COLUMNS = GRADC_PANEL, LANES = 64, WIDE = 256, TALL = 128, FEW = 8 };
 
 static size_t least(size_t x, size_t y) { return x < y ? x : y; }
 
@@ -59,7 +62,8 @@ static void cut_matrix(matmul_step *s, size_t pieces)
 {
     const size_t m = most_pieces(s->task.m, unit_of(ROWS, s->task.n));
     const size_t n = most_pieces(s->task.n, unit_of(COLUMNS, s->task.m));
-    const size_t wide = s->task.m == 1 ? n : most_pieces(s->task.n, WIDE);
+    const bool thin = s->task.m == 1 || s->task.y_col != 1;
+    const size_t wide = thin ? n : most_pieces(s->task.n, WIDE);
     s->cols = least(pieces, wide);
     s->rows = least((pieces + s->cols - 1) / s->cols, m);
     s->cols = least((pieces + s->rows - 1) / s->rows, n);
@@ -82,24 +86,41 @@ static bool cut_sum(matmul_step *s, size_t tasks)
     return true;
 }
 
+/* A product so large that all tasks share a packed y. */
+static bool cut_rounds(matmul_step *s, double ns)
+{
+    size_t width, depth;
+    if (s->batch != 1 || ns < ROUNDS_NS || s->task.m < FEWEST * ROWS ||
+        !s->table->rounds(&s->task, &width, &depth))
+        return false;
+    const size_t height = s->task.m / TALL, most = s->task.m / ROWS;
+    s->width = width, s->depth = depth;
+    s->rows = least(height > FEW ? height : FEW, most);
+    s->cols = least(MOST, most_pieces(width, COLUMNS));
+    s->n_tasks = s->rows;
+    return true;
+}
+
 static void cut(matmul_step *s)
 {
     const double ns = (double)s->batch * nanoseconds(&s->task, s->element);
     const int64_t tasks = (int64_t)fmin(ns / TASK_NS, MOST);
     s->rows = s->cols = 1;
     s->each = s->batch;
-    if (tasks >= FEWEST && !cut_sum(s, (size_t)tasks)) {
+    if (tasks >= FEWEST && !cut_sum(s, (size_t)tasks) && !cut_rounds(s, ns)) {
         s->each = (s->batch + tasks - 1) / tasks;
         if (s->batch < tasks)
             cut_matrix(s, (size_t)((tasks + s->batch - 1) / s->batch));
     }
-    if (s->each > 0 && s->parts == 0)
+    if (s->each > 0 && s->n_tasks == 0)
         s->n_tasks = (size_t)((s->batch + s->each - 1) / s->each) * s->rows * s->cols;
 }
 
-/* Scratch memory begins with the parts of a sum. */
-static size_t parts_bytes(const matmul_step *s)
+/* Scratch memory begins with what tasks share: parts of a sum, or columns of y. */
+static size_t shared_bytes(const matmul_step *s)
 {
+    if (s->width > 0)
+        return gradc_align((s->width + COLUMNS) * s->depth * s->element);
     return gradc_align(s->wave * s->task.m * s->task.n * sizeof(double));
 }
 
@@ -108,7 +129,8 @@ static size_t parts_bytes(const matmul_step *s)
 typedef struct matmul_call {
     const matmul_step *s;
     const gradc_frame *f;
-    size_t first, n; /* the parts in memory */
+    size_t first, n; /* the parts in memory; or the first term of a round */
+    gradc_matmul_task round;
 } matmul_call;
 
 /* The piece of the product `t` that belongs to task number `task`. */
@@ -162,7 +184,7 @@ static gradc_matmul_task task_at(const matmul_call *c, unsigned worker)
     t.x = gradc_ref_at(c->f, s->x);
     t.y = gradc_ref_at(c->f, s->y);
     t.r = gradc_ref_at(c->f, s->r);
-    t.scratch = c->f->scratch + parts_bytes(s) + worker * s->scratch;
+    t.scratch = c->f->scratch + shared_bytes(s) + worker * s->scratch;
     return t;
 }
 
@@ -199,11 +221,64 @@ static void run_sum(matmul_call *c)
     }
 }
 
+/* ---- rounds ---- */
+
+static char *packed_at(const matmul_call *c) { return c->f->scratch; }
+
+static void run_pack(void *context, size_t task, unsigned worker)
+{
+    const matmul_call *c = context;
+    const matmul_step *s = c->s;
+    gradc_matmul_task t = c->round;
+    const size_t pieces = least(s->cols, most_pieces(t.n, COLUMNS));
+    const size_t j = edge(task, pieces, t.n, COLUMNS);
+    (void)worker;
+    t.n = edge(task + 1, pieces, t.n, COLUMNS) - j;
+    t.y = (const char *)t.y + (ptrdiff_t)j * t.y_col * (ptrdiff_t)s->element;
+    s->table->pack(&t, j, packed_at(c));
+}
+
+static void run_rows(void *context, size_t task, unsigned worker)
+{
+    const matmul_call *c = context;
+    const matmul_step *s = c->s;
+    const ptrdiff_t size = (ptrdiff_t)s->element;
+    gradc_matmul_task t = c->round;
+    const size_t i = edge(task, s->rows, t.m, ROWS);
+    t.m = edge(task + 1, s->rows, t.m, ROWS) - i;
+    t.x = (const char *)t.x + (ptrdiff_t)i * t.x_row * size;
+    t.r = (char *)t.r + (ptrdiff_t)i * t.r_row * size;
+    t.scratch = (char *)t.scratch + worker * s->scratch;
+    s->table->rows(&t, packed_at(c), c->first > 0);
+}
+
+static void run_rounds(matmul_call *c)
+{
+    const matmul_step *s = c->s;
+    const ptrdiff_t size = (ptrdiff_t)s->element;
+    const gradc_matmul_task t = task_at(c, 0);
+    for (size_t j = 0; j < t.n; j += s->width)
+        for (size_t p = c->first = 0; p < t.k; p = c->first += s->depth) {
+            c->round = t;
+            c->round.n = least(s->width, t.n - j);
+            c->round.k = least(s->depth, t.k - p);
+            c->round.x = (const char *)t.x + (ptrdiff_t)p * t.x_col * size;
+            c->round.y = (const char *)t.y +
+                         ((ptrdiff_t)p * t.y_row + (ptrdiff_t)j * t.y_col) * size;
+            c->round.r = (char *)t.r + (ptrdiff_t)j * size;
+            const size_t pieces = least(s->cols, most_pieces(c->round.n, COLUMNS));
+            gradc_pool_run(pieces, s->workers, run_pack, c);
+            gradc_pool_run(s->rows, s->workers, run_rows, c);
+        }
+}
+
 static gradc_status run_matmul(const void *step, const gradc_frame *f)
 {
-    matmul_call c = {step, f, 0, 0};
+    matmul_call c = {.s = step, .f = f};
     if (c.s->parts > 0)
         run_sum(&c);
+    else if (c.s->width > 0)
+        run_rounds(&c);
     else
         gradc_pool_run(c.s->n_tasks, c.s->workers, run_piece, &c);
     return GRADC_OK;
@@ -215,6 +290,8 @@ static gradc_status run_matmul(const void *step, const gradc_frame *f)
 static size_t scratch_of(const matmul_step *s)
 {
     size_t most = 0;
+    if (s->width > 0)
+        return gradc_align(s->table->scratch(s->task.m, 2, s->depth));
     for (size_t task = 0; task < s->rows * s->cols; task++) {
         gradc_matmul_task t = s->task;
         take_piece(s, task, &t);
@@ -284,6 +361,6 @@ gradc_status gradc_lower_matmul(gradc_lowering *l, uint32_t at)
     cut(step);
     step->scratch = scratch_of(step);
     step->workers = step->n_tasks > 1 ? gradc_pool_workers() : 1;
-    gradc_lower_scratch(l, parts_bytes(step) + step->workers * step->scratch);
+    gradc_lower_scratch(l, shared_bytes(step) + step->workers * step->scratch);
     return gradc_lower_step(l, "matmul", run_matmul, step);
 }
