@@ -88,12 +88,12 @@ typedef struct gradc_matmul_task {
     ptrdiff_t y_row, y_col;
     void *r;
     ptrdiff_t r_row; /* columns of r are contiguous */
-    void *scratch;   /* scratch(m, n, k) bytes, 64-aligned */
+    void *scratch;   /* as many bytes as scratch tells, 64-aligned */
 } gradc_matmul_task;
 
 typedef struct gradc_matmul_table {
     void (*run)(const gradc_matmul_task *t);
-    size_t (*scratch)(size_t m, size_t n, size_t k);
+    size_t (*scratch)(const gradc_matmul_task *t); /* pointers are not looked at */
     /* Whether tasks should share a packed y: in rounds, each of `width` columns and
      * `depth` terms, in order of the terms. `t` is a part of a round then. pack() puts
      * columns that begin at column j of the round, a multiple of GRADC_PANEL, into

@@ -400,14 +400,15 @@ static void join(const gradc_matmul_task *t, size_t first, size_t n, const void 
     }
 }
 
-static size_t scratch(size_t m, size_t n, size_t k)
+static size_t scratch(const gradc_matmul_task *t)
 {
+    const size_t m = t->m, n = t->n, k = t->k;
     if (m == 0 || n == 0 || k == 0)
         return 0;
     if (k == 1)
-        return n * sizeof(T);
+        return t->y_col == 1 ? 0 : n * sizeof(T);
     if (m == 1 || n == 1)
-        return k * sizeof(T);
+        return (n == 1 ? t->y_row : t->x_col) == 1 ? 0 : k * sizeof(T);
     const size_t depth = depth_of(k);
     const size_t rows = min_size(m + ROWS - 1, HEIGHT);
     return depth * (rows + vectors_up(min_size(n, WIDTH))) * sizeof(T);

@@ -290,12 +290,16 @@ static gradc_status run_matmul(const void *step, const gradc_frame *f)
 static size_t scratch_of(const matmul_step *s)
 {
     size_t most = 0;
-    if (s->width > 0)
-        return gradc_align(s->table->scratch(s->task.m, 2, s->depth));
+    if (s->width > 0) {
+        gradc_matmul_task t = s->task;
+        t.n = 2;
+        t.k = s->depth;
+        return gradc_align(s->table->scratch(&t));
+    }
     for (size_t task = 0; task < s->rows * s->cols; task++) {
         gradc_matmul_task t = s->task;
         take_piece(s, task, &t);
-        const size_t bytes = s->table->scratch(t.m, t.n, t.k);
+        const size_t bytes = s->table->scratch(&t);
         most = bytes > most ? bytes : most;
     }
     return gradc_align(most);

@@ -212,7 +212,7 @@ gradc_status gradc_lower_rows(gradc_lowering *l, uint32_t at, gradc_loop *p)
             p->head_bytes += (t.k + 1) * own->element;
         p->row_bytes = larger(p->row_bytes, (i < at ? t.k : t.m * t.n) * own->element);
         p->product_scratch =
-            larger(p->product_scratch, gradc_align(own->table->scratch(t.m, t.n, t.k)));
+            larger(p->product_scratch, gradc_align(own->table->scratch(&t)));
     }
     return GRADC_OK;
 }

@@ -31,7 +31,7 @@ static matrix make_matrix(int type, layout how, size_t m, size_t n)
 
 static void matmul(const gradc_matmul_table *table, gradc_matmul_task t)
 {
-    const size_t bytes = table->scratch(t.m, t.n, t.k);
+    const size_t bytes = table->scratch(&t);
     t.scratch = aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
     char *end = (char *)t.scratch + bytes;
     *end = 77;
@@ -45,8 +45,7 @@ static bool product_holds(int type, const gradc_matmul_task *t)
 {
     for (size_t i = 0; i < t->m; i++)
         for (size_t j = 0; j < (size_t)t->r_row; j++) {
-            const long double got =
-                get(type, t->r, (int64_t)i * t->r_row + (int64_t)j);
+            const long double got = get(type, t->r, (int64_t)i * t->r_row + (int64_t)j);
             if (j >= t->n) {
                 if (got != 7)
                     return false;
@@ -106,7 +105,7 @@ static bool parts_agree(const gradc_matmul_table *table, int type,
     double *parts = malloc(n * size * sizeof *parts);
     c.r = malloc(bytes);
     memcpy(c.r, t->r, bytes);
-    c.scratch = aligned_alloc(64, (table->scratch(t->m, t->n, t->k) + 64) / 64 * 64);
+    c.scratch = aligned_alloc(64, (table->scratch(t) + 64) / 64 * 64);
     for (size_t i = n; i-- > 0;)
         table->part(&c, i, parts + i * size);
     if (!together)
@@ -125,8 +124,8 @@ static void check_product(const tables *s, int type, size_t m, size_t n, size_t 
     void *r = make(type, m * r_row);
     for (size_t i = 0; i < m * r_row; i++)
         set(type, r, (int64_t)i, 7);
-    const gradc_matmul_task t = {m, n, k, x.at, x.row, x.col, y.at, y.row, y.col,
-                                 r, (ptrdiff_t)r_row, NULL};
+    const gradc_matmul_task t = {
+        m, n, k, x.at, x.row, x.col, y.at, y.row, y.col, r, (ptrdiff_t)r_row, NULL};
     matmul(s->matmul[type], t);
     CHECK(product_holds(type, &t), "%s %s %zux%zux%zu layouts %d %d", s->isa,
           type_name[type], m, n, k, how_x, how_y);
@@ -141,9 +140,9 @@ static void test_matmul(const tables *s, int type)
 {
     for (size_t n = 0; n <= 70; n++) {
         const size_t shapes[][3] = {
-            {n, n, n}, {n, 71 - n, 5}, {71 - n, 3, n}, {5, n, 71 - n},
-            {1, n, 20}, {n, 1, 20}, {20, n, 1}, {1, 1, n}, {2, 2, n}, {9, n, 2},
-            {1, 20, n}, {20, 1, n},
+            {n, n, n},  {n, 71 - n, 5}, {71 - n, 3, n}, {5, n, 71 - n},
+            {1, n, 20}, {n, 1, 20},     {20, n, 1},     {1, 1, n},
+            {2, 2, n},  {9, n, 2},      {1, 20, n},     {20, 1, n},
         };
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
             const size_t *d = shapes[i];
@@ -288,13 +287,15 @@ static void check_program(const tables *s, int type, operand x, operand y)
 static void test_tasks(const tables *s, int type)
 {
     static const size_t shapes[][4] = {
-        {0, 131, 133, 137}, {0, 300, 301, 303}, {0, 17, 1100, 211}, {0, 1501, 50, 31},
-        {0, 30, 3001, 47},  {0, 3001, 151, 1},  {0, 1, 151, 3001},  {0, 1, 3001, 151},
-        {0, 1003, 1, 517},  {0, 2, 20000, 2},   {0, 1, 200003, 1},  {0, 3, 200003, 1},
-        {3, 120, 121, 97},  {40, 40, 41, 43},   {5000, 4, 5, 3},    {7, 1, 4001, 33},
-        {2, 600, 0, 600},   {0, 1, 100001, 12}, {0, 12, 100001, 1},
-        {0, 5, 1000003, 1}, {0, 50, 33281, 40}, {0, 60, 40001, 60},
-        {0, 1, 150001, 100}, {0, 201, 1100, 1645}, {0, 513, 700, 171},
+        {0, 131, 133, 137}, {0, 300, 301, 303},  {0, 17, 1100, 211},
+        {0, 1501, 50, 31},  {0, 30, 3001, 47},   {0, 3001, 151, 1},
+        {0, 1, 151, 3001},  {0, 1, 3001, 151},   {0, 1003, 1, 517},
+        {0, 2, 20000, 2},   {0, 1, 200003, 1},   {0, 3, 200003, 1},
+        {3, 120, 121, 97},  {40, 40, 41, 43},    {5000, 4, 5, 3},
+        {7, 1, 4001, 33},   {2, 600, 0, 600},    {0, 1, 100001, 12},
+        {0, 12, 100001, 1}, {0, 5, 1000003, 1},  {0, 50, 33281, 40},
+        {0, 60, 40001, 60}, {0, 1, 150001, 100}, {0, 201, 1100, 1645},
+        {0, 513, 700, 171},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int how = 0; how < 4; how++) {
