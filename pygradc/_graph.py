@@ -118,10 +118,10 @@ class Graph:
         x = lib.gradc_input(self.h, code, len(shape), shape, role)
         return x or check(self.h)
 
-    def leaf(self, array, role):
-        """Id of a new input that stands for `array`, which must have a known dtype and
-        be contiguous."""
-        x = self.input(CODES[array.dtype], array.shape, role)
+    def leaf(self, array, role, code=None):
+        """Id of a new input that stands for `array`, which must have a known dtype,
+        number `code`, and be contiguous."""
+        x = self.input(CODES[array.dtype] if code is None else code, array.shape, role)
         self.values[x] = array
         self.leaves.append(x)
         return x

@@ -87,6 +87,10 @@ class Trace:
     ----------
     outermost : bool
         This call made the graph, and returns arrays.
+    argnums : tuple of int
+        The positions, rising, each once.
+    plain : bool
+        Each differentiated argument is a single leaf.
     xs : list of Expr
         Variables, one for each leaf of the differentiated arguments.
     out
@@ -98,13 +102,16 @@ class Trace:
         self.outermost = outer is None
         self.graph = outer or Graph()
         self.xs, self.sources = [], []
+        self.argnums = argnums if len(argnums) == 1 else tuple(sorted(set(argnums)))
+        self.plain = True
         self.level = level_of(self.graph)
         with tracing(self.graph):
             args = [
                 self._differentiated(a, i) if i in argnums else self._variable(a)
                 for i, a in enumerate(args)
             ]
-            kwargs = {name: self._variable(a) for name, a in kwargs.items()}
+            if kwargs:
+                kwargs = {name: self._variable(a) for name, a in kwargs.items()}
             self.args = args
             self.out = traced_call(function, args, kwargs)
 
@@ -117,6 +124,7 @@ class Trace:
             return x
         leaves = []
         structure = _tree.flatten(arg, leaves)
+        self.plain = self.plain and structure is Ellipsis
         own = []
         for x in leaves:
             x = differentiable_array(x, f"argument {i}")
@@ -135,7 +143,8 @@ class Trace:
             return Expr(graph, lib.gradc_ident(graph.h, x.id, role), x.code, x._shape)
         if x.ndim and not x.flags.c_contiguous:
             x = np.asarray(x, order="C")
-        return Expr(graph, graph.leaf(x, role), CODES[x.dtype], x.shape)
+        code = CODES[x.dtype]
+        return Expr(graph, graph.leaf(x, role, code), code, x.shape)
 
     def _variable(self, arg):
         """An argument that is not differentiated: float arrays are variables."""

@@ -15,13 +15,13 @@ def _rebuilt(trace, args, where, argnums, values):
     """`values`, one for each differentiated leaf, as trees like the arguments at the
     positions `where`; a tuple of trees if `argnums` is a sequence."""
     leaves = [like(v, s) for v, s in zip(values, trace.sources, strict=True)]
-    if len(where) == len(leaves) and not any([_tree.is_tree(args[i]) for i in where]):
-        trees = dict(zip(sorted(where), leaves, strict=True))
-    else:
-        at = iter(leaves)
-        trees = {
-            i: _tree.map_leaves(lambda _: next(at), args[i]) for i in sorted(set(where))
-        }
+    if trace.plain:  # each argument is one leaf
+        if isinstance(argnums, int):
+            return leaves[0]
+        at = trace.argnums
+        return tuple(leaves if where == at else [leaves[at.index(i)] for i in where])
+    at = iter(leaves)
+    trees = {i: _tree.map_leaves(lambda _: next(at), args[i]) for i in trace.argnums}
     if isinstance(argnums, int):
         return trees[where[0]]
     return tuple([trees[i] for i in where])
