@@ -63,18 +63,29 @@ typedef uint64_t vu __attribute__((vector_size(V_BYTES)));
 #define LANE(v) ((v)[0])
 #define LANE_TEST(m) (uint8_t)(-((vm)(m))[0])
 
-/* The loop over cells, a vector at a time: for functions, which take as long for W
+/* The same by the loop over blocks: for functions, which take as long for a vector of
  * values as for one. */
-#define CELLS_WIDE(name, expr)                                                         \
+enum { CELLS_BLOCK = 64 };
+
+INLINE void gather_cells(T *to, const char *cell, const uint32_t *at, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = *(const T *)(cell + GRADC_CELL * (size_t)at[i]);
+}
+
+#define CELLS_WIDE(name)                                                               \
     enum { in_order_##name = false };                                                  \
     static void c_##name(char *cell, uint32_t r, const uint32_t *px,                   \
                          const uint32_t *py, const uint32_t *pz, size_t n)             \
     {                                                                                  \
+        T x[CELLS_BLOCK], y[CELLS_BLOCK], v[CELLS_BLOCK];                              \
+        (void)pz;                                                                      \
         for (size_t i = 0, m; i < n; i += m) {                                         \
-            m = n - i < W ? n - i : W;                                                 \
-            const vt x = v_gather(cell, px + i, m), y = v_gather(cell, py + i, m);     \
-            (void)pz, (void)y;                                                         \
-            const vt v = expr;                                                         \
+            m = n - i < CELLS_BLOCK ? n - i : CELLS_BLOCK;                             \
+            gather_cells(x, cell, px + i, m);                                          \
+            if (py != px)                                                              \
+                gather_cells(y, cell, py + i, m);                                      \
+            k_##name(v, x, py != px ? y : x, x, m);                                    \
             for (size_t k = 0; k < m; k++)                                             \
                 CELL(T, r + i + k) = v[k];                                             \
         }                                                                              \
@@ -94,7 +105,7 @@ typedef uint64_t vu __attribute__((vector_size(V_BYTES)));
 #if IS_FLOAT
 #define FLOAT_KERNEL(name, expr)                                                       \
     LOOP(name, T, T, vt, v_load, v_store, expr)                                        \
-    CELLS_WIDE(name, expr)
+    CELLS_WIDE(name)
 #define FLOAT_LIGHT ANY_KERNEL
 #define FLOAT_TEST ANY_TEST
 #define HAVE_FLOAT(kernel) kernel

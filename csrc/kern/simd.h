@@ -114,15 +114,6 @@ INLINE void v_store_part(T *p, vt v, size_t n)
 
 INLINE vt v_select(vm m, vt x, vt y) { return (vt)(((vm)x & m) | ((vm)y & ~m)); }
 
-/* Cells (kern.h) at[0..n), n <= W, as the first lanes of a vector. */
-INLINE vt v_gather(const char *cell, const uint32_t *at, size_t n)
-{
-    vt v = {0};
-    for (size_t i = 0; i < n; i++)
-        v[i] = *(const T *)(cell + 8 * (size_t)at[i]);
-    return v;
-}
-
 /* Bytes 0/1 in memory <-> lane masks 0/-1. */
 INLINE vm v_load_mask(const uint8_t *p)
 {

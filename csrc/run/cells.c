@@ -218,6 +218,8 @@ static void choose_kernel(const cells_builder *b, uint32_t kind, cell_run *r)
         r->map = k->map[kind / GRADC_DTYPE_COUNT]->convert[kind % GRADC_DTYPE_COUNT];
     } else {
         r->fn = k->map[kind % GRADC_DTYPE_COUNT]->cells[kind / GRADC_DTYPE_COUNT];
+        if (gradc_op_get((int)(kind / GRADC_DTYPE_COUNT))->arity == 1)
+            r->y = r->z = r->x; /* nothing more to fetch */
     }
 }
 
