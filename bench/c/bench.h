@@ -22,7 +22,7 @@ extern const bench_case bench_arrays[], bench_products[], bench_graphs[];
 /* Where the data of a run lie together. */
 typedef enum bench_place { IN_L1, IN_L2, IN_MEMORY, PLACES } bench_place;
 extern const char *const bench_place_name[PLACES];
-/* Bytes that lie there: half of a cache, or four times the last one. */
+/* Bytes that lie there: half of a cache, or more than the last one holds. */
 size_t bench_place_bytes(bench_place place);
 
 typedef struct bench_record {
@@ -42,7 +42,7 @@ void bench_report(const bench_record *r);
 void bench_require(bool holds, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Numbers at random, the same in every run. */
+/* Numbers below 2^31 at random, the same in every run of a case. */
 uint64_t bench_random(void);
 
 /* Measures and reports the limits of the machine: limits.c, compiled for one ISA. */

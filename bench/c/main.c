@@ -3,8 +3,8 @@
  *     bench [--quick] [CASE ...]
  *     bench --list | --paths
  *
- * --list prints each case with its claim, --paths the ISA paths usable here; PYGRADC_ISA
- * chooses the path, which must be the one that limits.c was compiled for. */
+ * --list prints each case with its claim, --paths the ISA paths usable here.
+ * PYGRADC_ISA chooses the path, which must be the one limits.c was compiled for. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,29 +18,24 @@ enum { FAMILIES = sizeof families / sizeof *families };
 
 const char *const bench_place_name[PLACES] = {"L1", "L2", "memory"};
 
-/* Bytes of a cache, or `otherwise` where the system does not say. */
-static size_t cache_bytes(int level, size_t otherwise)
+/* Half of a cache; of a usual one where the system does not say. */
+static size_t half_cache(int name, size_t otherwise)
 {
-    long bytes = 0;
-#if defined(_SC_LEVEL1_DCACHE_SIZE)
-    static const int names[] = {_SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL2_CACHE_SIZE,
-                                _SC_LEVEL3_CACHE_SIZE};
-    bytes = sysconf(names[level - 1]);
-#else
-    (void)level;
-#endif
-    return bytes > 0 ? (size_t)bytes : otherwise;
+    const long bytes = name >= 0 ? sysconf(name) : 0;
+    return (bytes > 0 ? (size_t)bytes : otherwise) / 2;
 }
+
+#if defined(_SC_LEVEL1_DCACHE_SIZE)
+enum { L1 = _SC_LEVEL1_DCACHE_SIZE, L2 = _SC_LEVEL2_CACHE_SIZE };
+#else
+enum { L1 = -1, L2 = -1 };
+#endif
 
 size_t bench_place_bytes(bench_place place)
 {
-    const size_t most = (size_t)512 << 20;
-    if (place == IN_L1)
-        return cache_bytes(1, 32 << 10) / 2;
-    if (place == IN_L2)
-        return cache_bytes(2, 512 << 10) / 2;
-    const size_t bytes = 4 * cache_bytes(3, 32 << 20);
-    return bytes < most ? bytes : most;
+    if (place == IN_MEMORY)
+        return (size_t)256 << 20;
+    return place == IN_L1 ? half_cache(L1, 32 << 10) : half_cache(L2, 512 << 10);
 }
 
 void bench_report(const bench_record *r)
@@ -67,9 +62,10 @@ void bench_require(bool holds, const char *format, ...)
     exit(1);
 }
 
+static uint64_t state;
+
 uint64_t bench_random(void)
 {
-    static uint64_t state = 1;
     state = state * 6364136223846793005u + 1442695040888963407u;
     return state >> 33;
 }
@@ -90,11 +86,17 @@ static void list(void)
             printf("%-10s %s\n", c->name, c->claim);
 }
 
+static void run(const bench_case *c, bool quick)
+{
+    state = 1;
+    c->run(c, quick);
+}
+
 static void run_all(bool quick)
 {
     for (int f = 0; f < FAMILIES; f++)
         for (const bench_case *c = families[f]; c->name != NULL; c++)
-            c->run(c, quick);
+            run(c, quick);
 }
 
 int main(int n, char **words)
@@ -118,7 +120,7 @@ int main(int n, char **words)
            gradc_compiler(), gradc_threads());
     bench_limits(quick);
     for (int k = first; k < n; k++)
-        find(words[k])->run(find(words[k]), quick);
+        run(find(words[k]), quick);
     if (first == n)
         run_all(quick);
     return 0;

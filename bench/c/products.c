@@ -21,44 +21,42 @@ static double product(const problem *q, int64_t i)
     return sum;
 }
 
-static void report(const bench_case *c, problem *q, int threads, bool quick)
+static void run_size(const bench_case *c, gradc_dtype dtype, int64_t n, bool quick)
 {
-    const double n = (double)side(q), products = n * n * n;
+    const int64_t dim[] = {n, n};
     char size[32];
-    snprintf(size, sizeof size, "%.0f", n);
-    bench_require(gradc_set_threads(threads) == GRADC_OK, "threads");
-    problem_check(q, c->name, (problem_answer *[]){product});
+    snprintf(size, sizeof size, "%lld", (long long)n);
+    problem q;
+    problem_begin(&q);
+    const gradc_id x = problem_input(&q, dtype, 2, dim, 0.5, 1.5);
+    const gradc_id y = problem_input(&q, dtype, 2, dim, 0.5, 1.5);
+    problem_result(&q, gradc_matmul(q.g, x, y));
+    problem_build(&q);
+    problem_check(&q, c->name, (problem_answer *[]){product});
     bench_report(&(bench_record){
         .name = c->name,
-        .dtype = q->out[0].dtype == GRADC_F64 ? "f64" : "f32",
+        .dtype = dtype == GRADC_F64 ? "f64" : "f32",
         .size = size,
         .place = "",
         .unit = "multiply-add",
-        .count = products,
-        .flops = 2 * products,
-        .threads = threads,
-        .time = problem_time(q, quick),
+        .count = (double)(n * n * n),
+        .flops = 2 * (double)(n * n * n),
+        .threads = gradc_threads(),
+        .time = problem_time(&q, quick),
     });
+    problem_free(&q);
 }
 
+/* A program keeps the number of threads that it was compiled for. */
 static void run(const bench_case *c, bool quick)
 {
     const int all = gradc_threads();
     for (int k = 0; k < 2; k++)
-        for (int64_t n = 4; n <= (quick ? 64 : 2048); n *= 2) {
-            const gradc_dtype dtype = k == 0 ? GRADC_F64 : GRADC_F32;
-            const int64_t dim[] = {n, n};
-            problem q;
-            problem_begin(&q);
-            const gradc_id x = problem_input(&q, dtype, 2, dim, 0.5, 1.5);
-            const gradc_id y = problem_input(&q, dtype, 2, dim, 0.5, 1.5);
-            problem_result(&q, gradc_matmul(q.g, x, y));
-            problem_build(&q);
-            report(c, &q, 1, quick);
-            if (all > 1)
-                report(c, &q, all, quick);
-            problem_free(&q);
-        }
+        for (int64_t n = 4; n <= (quick ? 64 : 2048); n *= 2)
+            for (int threads = 1; threads <= all; threads += all > 1 ? all - 1 : 1) {
+                bench_require(gradc_set_threads(threads) == GRADC_OK, "threads");
+                run_size(c, k == 0 ? GRADC_F64 : GRADC_F32, n, quick);
+            }
     gradc_set_threads(all);
 }
 

@@ -8,21 +8,23 @@ enum { OPEN = TAPE_INPUTS };
 
 static size_t below(size_t n) { return (size_t)bench_random() % n; }
 
-/* An operation on values that are at most bx and by in size; sin and tanh
- * where a sum or product could be over 4. */
+/* An operation on values that are at most bx and by in size; half where a sum or
+ * product could be over 4. */
 static tape_op pick(double bx, double by)
 {
-    static const tape_op any[] = {TAPE_ADD, TAPE_ADD, TAPE_SUB, TAPE_SUB,
-                                  TAPE_MUL, TAPE_MUL, TAPE_SIN, TAPE_TANH};
+    static const tape_op any[] = {TAPE_ADD, TAPE_ADD, TAPE_SUB, TAPE_MUL,
+                                  TAPE_MUL, TAPE_MUL, TAPE_MUL, TAPE_SIN};
     const tape_op op = any[below(sizeof any / sizeof *any)];
-    const bool is_large = op == TAPE_MUL ? bx * by > 4 : bx + by > 4;
-    return is_large ? (below(2) ? TAPE_SIN : TAPE_TANH) : op;
+    if (op == TAPE_SIN)
+        return below(2) ? TAPE_SIN : TAPE_TANH;
+    return (op == TAPE_MUL ? bx * by : bx + by) > 4 ? TAPE_HALF : op;
 }
 
 /* A bound of what `op` gives. */
 static double bound_of(tape_op op, double bx, double by)
 {
-    return op == TAPE_MUL ? bx * by : op < TAPE_MUL ? bx + by : 1;
+    const double all[TAPE_OPS] = {bx + by, bx + by, bx * by, bx / 2, 1, 1};
+    return all[op];
 }
 
 tape *tape_new(size_t n)
@@ -54,17 +56,20 @@ tape *tape_new(size_t n)
 
 gradc_id tape_build(const tape *t, gradc_graph *g, gradc_id in[TAPE_INPUTS])
 {
-    static const char *const name[] = {"add", "sub", "mul", "sin", "tanh"};
-    int op[sizeof name / sizeof *name];
-    for (size_t k = 0; k < sizeof name / sizeof *name; k++)
+    static const char *const name[TAPE_OPS] = {"add", "sub", "mul",
+                                               "mul", "sin", "tanh"};
+    int op[TAPE_OPS];
+    for (int k = 0; k < TAPE_OPS; k++)
         op[k] = gradc_op_find(name[k]);
     gradc_id *value = malloc((TAPE_INPUTS + t->n) * sizeof *value);
     bench_require(value != NULL, "out of memory");
+    const gradc_id half = gradc_const(g, GRADC_F64, 0.5);
     for (size_t i = 0; i < TAPE_INPUTS; i++)
         value[i] = in[i] = gradc_input(g, GRADC_F64, 0, NULL, GRADC_DIFFERENTIATED);
     for (size_t k = 0; k < t->n; k++) {
-        const gradc_id x = value[t->step[k].x], y = value[t->step[k].y];
         const tape_op o = t->step[k].op;
+        const gradc_id x = value[t->step[k].x];
+        const gradc_id y = o == TAPE_HALF ? half : value[t->step[k].y];
         value[TAPE_INPUTS + k] =
             o < TAPE_SIN ? gradc_binary(g, op[o], x, y) : gradc_unary(g, op[o], x);
     }
@@ -77,15 +82,11 @@ gradc_id tape_build(const tape *t, gradc_graph *g, gradc_id in[TAPE_INPUTS])
 static void pull_back(const tape *t, size_t k, const double *value, double *d)
 {
     const size_t x = t->step[k].x, y = t->step[k].y, r = TAPE_INPUTS + k;
-    const tape_op op = t->step[k].op;
-    if (op == TAPE_SIN) {
-        d[x] += d[r] * cos(value[x]);
-    } else if (op == TAPE_TANH) {
-        d[x] += d[r] * (1 - value[r] * value[r]);
-    } else {
-        d[x] += op == TAPE_MUL ? d[r] * value[y] : d[r];
-        d[y] += op == TAPE_MUL ? d[r] * value[x] : op == TAPE_SUB ? -d[r] : d[r];
-    }
+    const double cosine = cos(value[x]), slope = 1 - value[r] * value[r];
+    const double by_x[TAPE_OPS] = {1, 1, value[y], 0.5, cosine, slope};
+    const double by_y[TAPE_OPS] = {1, -1, value[x], 0, 0, 0};
+    d[x] += d[r] * by_x[t->step[k].op];
+    d[y] += d[r] * by_y[t->step[k].op];
 }
 
 double tape_run(const tape *t, const double in[TAPE_INPUTS], double dx[TAPE_INPUTS])
@@ -97,7 +98,7 @@ double tape_run(const tape *t, const double in[TAPE_INPUTS], double dx[TAPE_INPU
         value[i] = in[i];
     for (size_t k = 0; k < t->n; k++) {
         const double x = value[t->step[k].x], y = value[t->step[k].y];
-        const double all[] = {x + y, x - y, x * y, sin(x), tanh(x)};
+        const double all[TAPE_OPS] = {x + y, x - y, x * y, x * 0.5, sin(x), tanh(x)};
         value[TAPE_INPUTS + k] = all[t->step[k].op];
     }
     d[size - 1] = 1;

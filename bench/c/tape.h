@@ -1,7 +1,8 @@
 /* tape.h -- a function of scalars at random, as a list of operations.
  *
- * Values stay in -4..4 but for the last sum, so that functions of any length can be run; every operation has
- * a part in the result, so that none may be left out. */
+ * Values stay in -4..4 but for the last sum, so that functions of any length can be
+ * run; every operation has a part in the result, so that none may be left out. One in
+ * ten is sin or tanh, the rest is arithmetic. */
 #ifndef BENCH_TAPE_H
 #define BENCH_TAPE_H
 
@@ -9,9 +10,18 @@
 
 enum { TAPE_INPUTS = 8 };
 
-typedef enum tape_op { TAPE_ADD, TAPE_SUB, TAPE_MUL, TAPE_SIN, TAPE_TANH } tape_op;
+/* Half is x * 0.5. */
+typedef enum tape_op {
+    TAPE_ADD,
+    TAPE_SUB,
+    TAPE_MUL,
+    TAPE_HALF,
+    TAPE_SIN,
+    TAPE_TANH,
+    TAPE_OPS
+} tape_op;
 
-/* Operation k takes values x and y (sin and tanh x alone) and gives value
+/* Operation k takes values x and y (from half on x alone) and gives value
  * TAPE_INPUTS + k; the values before are the inputs. The last one is the result. */
 typedef struct tape {
     size_t n;
