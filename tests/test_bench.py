@@ -1,6 +1,9 @@
 """Every benchmark case still runs and pygradc answers it right; results are written."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,3 +98,26 @@ def test_results_are_written(tmp_path):
     text = (tmp_path / "out" / "results.md").read_text()
     assert "| matmul | 8 | 2 us | 2.00 | 5 |" in text
     assert "| loss | 64x8 |" in text and "WRONG" in text
+
+
+def test_c_benchmarks_are_right_at_their_small_sizes(tmp_path, isa):
+    root = Path(__file__).parent.parent
+    command = [sys.executable, root / "bench" / "c" / "run.py", "--isa", isa]
+    told = tmp_path / "c.json"
+    done = subprocess.run([*command, "--quick", "--json", told], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    listed = subprocess.run([*command, "--list"], capture_output=True, text=True)
+    (result,) = json.loads(told.read_text())
+    assert result["isa"] == isa
+    assert {r["case"] for r in result["records"]} == {
+        line.split()[0] for line in listed.stdout.splitlines()
+    }
+    assert all(0 < r["min"] <= r["median"] for r in result["records"])
+    assert all(0 < rate for rate in result["limits"].values())
+
+
+def test_c_benchmarks_name_what_they_do_not_know(isa):
+    root = Path(__file__).parent.parent
+    command = [sys.executable, root / "bench" / "c" / "run.py", "--isa", isa, "dott"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and "no case dott" in done.stderr

@@ -17,7 +17,9 @@ PY_FILES = sorted(
     for folder in ("pygradc", "tests", "bench")
     for p in (ROOT / folder).glob("**/*.py")
 )
-C_TESTS = sorted((ROOT / "tests" / "c").glob("*.[ch]"))
+C_TESTS = sorted(
+    p for folder in ("tests", "bench") for p in (ROOT / folder / "c").glob("*.[ch]")
+)
 
 # What each layer may include besides itself and the public header.
 MAY_INCLUDE = {
@@ -61,7 +63,9 @@ def test_files_are_short_and_narrow(path):
         assert wide == []
 
 
-@pytest.mark.parametrize("path", [p for p in C_FILES if p.suffix == ".c"], ids=name)
+@pytest.mark.parametrize(
+    "path", [p for p in C_FILES + C_TESTS if p.suffix == ".c"], ids=name
+)
 def test_c_functions_are_short(path):
     lines = path.read_text().splitlines()
     start = None

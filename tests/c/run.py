@@ -90,12 +90,16 @@ class Build:
             run([CC, *self.flags, *flags, "-c", source, "-o", path])
         return path
 
+    def compile_all(self, jobs):
+        """Paths of the objects of `jobs`."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(self.compile, jobs))
+
     def make(self, tests):
         """Paths of the programs of `tests`."""
-        self.out.mkdir(parents=True, exist_ok=True)
         jobs = [*self.objects(), *((self.out / f"{t.stem}.o", t, []) for t in tests)]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            made = list(pool.map(self.compile, jobs))
+        made = self.compile_all(jobs)
         library, programs = made[: -len(tests)], []
         for test in made[-len(tests) :]:
             programs.append(test.with_suffix(""))
