@@ -27,24 +27,13 @@ enum { GRADC_CELL = 8 };
 typedef void gradc_cells_fn(char *cell, uint32_t r, const uint32_t *x,
                             const uint32_t *y, const uint32_t *z, size_t n);
 
-/* Arithmetic that kernels do two at a time. */
-typedef enum gradc_first {
-    FIRST_ADD,
-    FIRST_SUB,
-    FIRST_MUL,
-    GRADC_FIRST_COUNT
-} gradc_first;
-typedef enum gradc_second {
-    SECOND_ADD,
-    SECOND_SUB,
-    SECOND_SUB_FROM, /* z - (x op y) */
-    SECOND_MUL,
-    GRADC_SECOND_COUNT
-} gradc_second;
+/* Arithmetic that kernels do two at a time; SUB_FROM: z - (x op y). */
+enum { FIRST_ADD, FIRST_SUB, FIRST_MUL, GRADC_FIRST_COUNT };
+enum { SECOND_ADD, SECOND_SUB, SECOND_SUB_FROM, SECOND_MUL, GRADC_SECOND_COUNT };
 
 typedef struct gradc_map_table {
     gradc_map_fn *map[GRADC_OP_COUNT]; /* NULL: not for this operand type */
-    /* r = (x op y) op z, by gradc_first and gradc_second; rounded twice; floats only */
+    /* r = (x op y) op z, by FIRST_ and SECOND_; rounded twice; floats only */
     gradc_map_fn *pair[GRADC_FIRST_COUNT][GRADC_SECOND_COUNT];
     gradc_cells_fn *cells[GRADC_OP_COUNT]; /* NULL where map is */
     bool in_order[GRADC_OP_COUNT]; /* cells: one i after the other, so that an operand

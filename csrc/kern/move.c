@@ -162,7 +162,7 @@ static bool walk_pair(walk *w)
     if (last < 1 || w->rs[last] != 1 || w->xs[last] == 1 || w->xs[last] == 0)
         return false;
     for (int a = 0; a < last; a++)
-        if (w->xs[a] == 1 && w->dim[a] >= 4 && w->dim[last] >= 4) {
+        if (w->xs[a] == 1) {
             const int64_t dim = w->dim[a], rs = w->rs[a];
             for (; a < last - 1; a++)
                 w->dim[a] = w->dim[a + 1], w->rs[a] = w->rs[a + 1],
@@ -198,20 +198,48 @@ static void copy(void *rp, const int64_t *r_stride, const void *xp,
         while (walk_next(&w, 1, at, &ri, &xi));
 }
 
+INLINE int64_t find_row(int64_t index, int64_t rows)
+{
+    return index + (index >> 63 & rows);
+}
+
+/* Of single elements, four at a time as long as all are in range. */
+static size_t gather_elements(T *r, const T *x, const int64_t *index, size_t n,
+                              int64_t rows)
+{
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        const int64_t a = find_row(index[i], rows), b = find_row(index[i + 1], rows);
+        const int64_t c = find_row(index[i + 2], rows),
+                      d = find_row(index[i + 3], rows);
+        const uint64_t end = (uint64_t)rows;
+        if (((uint64_t)a >= end) | ((uint64_t)b >= end) | ((uint64_t)c >= end) |
+            ((uint64_t)d >= end))
+            break;
+        const T xa = x[a], xb = x[b], xc = x[c], xd = x[d];
+        r[i] = xa, r[i + 1] = xb, r[i + 2] = xc, r[i + 3] = xd;
+    }
+    for (; i < n; i++) {
+        const int64_t row = find_row(index[i], rows);
+        if (row < 0 || row >= rows)
+            return i;
+        r[i] = x[row];
+    }
+    return n;
+}
+
 static size_t gather(void *rp, const void *xp, const int64_t *index, size_t n,
                      int64_t rows, size_t width)
 {
     T *r = rp;
     const T *x = xp;
+    if (width == 1)
+        return gather_elements(r, x, index, n, rows);
     for (size_t i = 0; i < n; i++) {
-        const int64_t row = index[i] < 0 ? index[i] + rows : index[i];
+        const int64_t row = find_row(index[i], rows);
         if (row < 0 || row >= rows)
             return i;
-        const T *from = x + (size_t)row * width;
-        if (width == 1)
-            r[i] = *from;
-        else
-            memcpy(r + i * width, from, width * sizeof(T));
+        memcpy(r + i * width, x + (size_t)row * width, width * sizeof(T));
     }
     return n;
 }

@@ -74,9 +74,8 @@ static bool cut_sum(matmul_step *s, size_t tasks)
 {
     const gradc_matmul_task *t = &s->task;
     const double r = (double)t->m * (double)t->n;
-    if (t->k == 0)
-        return false;
-    const size_t piece = s->table->piece(t), parts = (t->k + piece - 1) / piece;
+    const size_t piece = s->table->piece(t);
+    const size_t parts = t->k > 0 ? (t->k + piece - 1) / piece : 0;
     const size_t fewest = t->m == 1 || t->n == 1 ? 2 : FEWEST;
     if (s->batch != 1 || parts < fewest || r * FEWEST > MOST_PARTS ||
         r * LEAST_GAIN > (double)t->k * (double)(t->m + t->n))

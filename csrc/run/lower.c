@@ -334,43 +334,6 @@ static void place_fixed(gradc_lowering *l, size_t n_args, size_t n_results,
     }
 }
 
-/* ---- copies ---- */
-
-typedef struct copy_step {
-    gradc_array from;
-    gradc_ref to;
-    size_t n, bytes; /* bytes: of a plain copy, 0 if strided */
-    const gradc_move_table *move;
-} copy_step;
-
-static gradc_status run_copy(const void *step, const gradc_frame *f)
-{
-    const copy_step *c = step;
-    void *to = gradc_ref_at(f, c->to);
-    const void *from = gradc_ref_at(f, c->from.at);
-    if (c->bytes > 0)
-        memcpy(to, from, c->bytes);
-    else if (c->n > 0)
-        c->move->load(to, from, c->from.rank, c->from.dim, c->from.stride, 0, c->n);
-    return GRADC_OK;
-}
-
-gradc_status gradc_lower_copy(gradc_lowering *l, const gradc_view *v, gradc_ref to)
-{
-    copy_step *c = gradc_lower_get(l, sizeof *c);
-    if (c == NULL)
-        return GRADC_ENOMEM;
-    GRADC_TRY(gradc_lower_array(l, v, true, &c->from));
-    c->to = to;
-    c->n = (size_t)v->shape.size;
-    c->bytes = gradc_view_is_flat(v) ? c->n * gradc_dtype_size(c->from.dtype) : 0;
-    c->move = l->kernels->move[c->from.dtype];
-    GRADC_TRY(gradc_lower_step(l, "copy", run_copy, c));
-    const size_t bytes = c->n * gradc_dtype_size(c->from.dtype);
-    gradc_lower_traffic(l, bytes, bytes);
-    return GRADC_OK;
-}
-
 gradc_status gradc_lower_flat(gradc_lowering *l, gradc_id x, gradc_ref *out)
 {
     gradc_view v;

@@ -176,6 +176,42 @@ static void test_matmul(const tables *s, int type)
     check_product(s, type, 3000, 5, 70, TRANSPOSED, PLAIN);
 }
 
+/* NaN and infinities reach the elements they belong to and no others. */
+static void test_special_values(const tables *s, int type)
+{
+    for (int i = 0; i < 300; i++) {
+        const size_t m = 1 + (size_t)below(40), n = 1 + (size_t)below(60);
+        const size_t k = 2 + (size_t)below(i % 3 ? 40 : 700);
+        matrix x = make_matrix(type, below(LAYOUTS), m, k);
+        matrix y = make_matrix(type, below(LAYOUTS), k, n);
+        const ptrdiff_t row = below((int64_t)m), p = below((int64_t)k);
+        const ptrdiff_t q = below((int64_t)k), col = below((int64_t)n);
+        set(type, (char *)x.at, row * x.row + p * x.col, i % 2 ? INFINITY : NAN);
+        set(type, (char *)y.at, q * y.row + col * y.col, -INFINITY);
+        for (size_t j = 0; j < n; j++) /* the infinity of x has a sign to meet */
+            if ((ptrdiff_t)j != col || p != q)
+                set(type, (char *)y.at, p * y.row + (ptrdiff_t)j * y.col, 1);
+        void *r = make(type, m * n);
+        const gradc_matmul_task t = {m,    n,     k,     x.at, x.row,        x.col,
+                                     y.at, y.row, y.col, r,    (ptrdiff_t)n, NULL};
+        matmul(s->matmul[type], t);
+        for (ptrdiff_t a = 0; a < (ptrdiff_t)m; a++)
+            for (ptrdiff_t b = 0; b < (ptrdiff_t)n; b++) {
+                long double sum = 0;
+                for (ptrdiff_t c = 0; c < (ptrdiff_t)k; c++)
+                    sum += get(type, x.at, a * x.row + c * x.col) *
+                           get(type, y.at, c * y.row + b * y.col);
+                const long double got = get(type, r, a * (ptrdiff_t)n + b);
+                CHECK(isnan(sum)   ? isnan(got)
+                      : isinf(sum) ? got == sum
+                                   : isfinite(got),
+                      "%s %s %zux%zux%zu: %Lg, not %Lg", s->isa, type_name[type], m, k,
+                      n, got, sum);
+            }
+        free(x.memory), free(y.memory), free(r);
+    }
+}
+
 /* Few dot products have the same bits however the matrix lies. */
 static void test_layouts_of_dots(const tables *s, int type)
 {
@@ -287,15 +323,15 @@ static void check_program(const tables *s, int type, operand x, operand y)
 static void test_tasks(const tables *s, int type)
 {
     static const size_t shapes[][4] = {
-        {0, 131, 133, 137}, {0, 300, 301, 303},  {0, 17, 1100, 211},
-        {0, 1501, 50, 31},  {0, 30, 3001, 47},   {0, 3001, 151, 1},
-        {0, 1, 151, 3001},  {0, 1, 3001, 151},   {0, 1003, 1, 517},
-        {0, 2, 20000, 2},   {0, 1, 200003, 1},   {0, 3, 200003, 1},
-        {3, 120, 121, 97},  {40, 40, 41, 43},    {5000, 4, 5, 3},
-        {7, 1, 4001, 33},   {2, 600, 0, 600},    {0, 1, 100001, 12},
-        {0, 12, 100001, 1}, {0, 5, 1000003, 1},  {0, 50, 33281, 40},
-        {0, 60, 40001, 60}, {0, 1, 150001, 100}, {0, 201, 1100, 1645},
-        {0, 513, 700, 171},
+        {0, 131, 133, 137},   {0, 300, 301, 303}, {0, 17, 1100, 211},
+        {0, 1501, 50, 31},    {0, 30, 3001, 47},  {0, 3001, 151, 1},
+        {0, 1, 151, 3001},    {0, 1, 3001, 151},  {0, 1003, 1, 517},
+        {0, 2, 20000, 2},     {0, 1, 200003, 1},  {0, 3, 200003, 1},
+        {3, 120, 121, 97},    {40, 40, 41, 43},   {5000, 4, 5, 3},
+        {7, 1, 4001, 33},     {2, 600, 0, 600},   {0, 900, 0, 900},
+        {0, 1, 100001, 12},   {0, 12, 100001, 1}, {0, 5, 1000003, 1},
+        {0, 50, 33281, 40},   {0, 60, 40001, 60}, {0, 1, 150001, 100},
+        {0, 201, 1100, 1645}, {0, 513, 700, 171},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int how = 0; how < 4; how++) {
@@ -317,7 +353,8 @@ int main(void)
         if (!usable(isa))
             continue;
         for (int type = GRADC_F64; type <= GRADC_F32; type++)
-            test_matmul(&all[isa], type), test_layouts_of_dots(&all[isa], type);
+            test_matmul(&all[isa], type), test_layouts_of_dots(&all[isa], type),
+                test_special_values(&all[isa], type);
         test_long_dot(&all[isa]);
     }
     return check_report();
