@@ -3,6 +3,10 @@
  * Each line is a value in vectors x, y, z; the macros around it make the loop over
  * full and partial vectors. FLOAT, NUMBER, LOGIC and ANY say for which element types
  * the kernel exists; a row of ops.def without its line does not compile. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("schedule-insns")
+#endif
+
 #include "kern/kern.h"
 #include "kern/simd.h"
 
@@ -18,8 +22,15 @@ typedef uint64_t vu __attribute__((vector_size(V_BYTES)));
 
 /* The loop. R and X are the element types of result and first operand, V the vector of
  * the latter, load and store how they are read and written; each has a _part form for
- * the last n < W elements. */
+ * the last n < W elements. Three vectors at a time, which schedule-insns interleaves:
+ * one evaluation is a chain of dependent steps, and the processor looks ahead over two
+ * or three of them only. */
 #define LOOP(name, R, X, V, load, store, expr)                                         \
+    INLINE v##store f_##name(V x, vt y, vt z)                                          \
+    {                                                                                  \
+        (void)x, (void)y, (void)z;                                                     \
+        return expr;                                                                   \
+    }                                                                                  \
     static void k_##name(void *rp, const void *xp, const void *yp, const void *zp,     \
                          size_t n)                                                     \
     {                                                                                  \
@@ -27,20 +38,25 @@ typedef uint64_t vu __attribute__((vector_size(V_BYTES)));
         const X *px = xp;                                                              \
         const T *py = yp, *pz = zp;                                                    \
         size_t i = 0;                                                                  \
-        for (; i + W <= n; i += W) {                                                   \
-            const V x = load(px + i);                                                  \
-            const vt y = v_load(py + i), z = v_load(pz + i);                           \
-            (void)x, (void)y, (void)z;                                                 \
-            store(r + i, expr);                                                        \
+        for (; i + 3 * W <= n; i += 3 * W) {                                           \
+            const v##store a = AT(name, load, i), b = AT(name, load, i + W),           \
+                           c = AT(name, load, i + 2 * W);                              \
+            store(r + i, a);                                                           \
+            store(r + i + W, b);                                                       \
+            store(r + i + 2 * W, c);                                                   \
         }                                                                              \
+        for (; i + W <= n; i += W)                                                     \
+            store(r + i, AT(name, load, i));                                           \
         if (i < n) {                                                                   \
             const V x = load##_part(px + i, n - i);                                    \
             const vt y = v_load_part(py + i, n - i);                                   \
             const vt z = v_load_part(pz + i, n - i);                                   \
-            (void)x, (void)y, (void)z;                                                 \
-            store##_part(r + i, expr, n - i);                                          \
+            store##_part(r + i, f_##name(x, y, z), n - i);                             \
         }                                                                              \
     }
+#define AT(name, load, i) f_##name(load(px + (i)), v_load(py + (i)), v_load(pz + (i)))
+typedef vt vv_store;      /* what v_store takes */
+typedef vm vv_store_mask; /* what v_store_mask takes */
 
 /* The loop over cells, one lane at a time: for arithmetic, which takes no longer than
  * its operands do to arrive. `one` is the first operand as lane 0 of a V, and `value`

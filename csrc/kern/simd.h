@@ -173,10 +173,11 @@ INLINE vt v_fma(vt x, vt y, vt z) { return V_OP(fmadd)(x, y, z); }
 INLINE vt v_fma(vt x, vt y, vt z) { return x * y + z; }
 #endif
 
-/* The root, and x held to [lo, hi]; NaN stays. */
+/* The root, and x held above lo, below hi, or both; NaN stays. */
 #if defined(__SSE2__)
 INLINE vt v_sqrt(vt x) { return V_OP(sqrt)(x); }
-INLINE vt v_clamp(vt x, vt lo, vt hi) { return V_OP(max)(lo, V_OP(min)(hi, x)); }
+INLINE vt v_at_least(vt x, vt lo) { return V_OP(max)(lo, x); }
+INLINE vt v_at_most(vt x, vt hi) { return V_OP(min)(hi, x); }
 #else
 INLINE vt v_sqrt(vt x)
 {
@@ -185,12 +186,10 @@ INLINE vt v_sqrt(vt x)
         r[i] = IS(f64) ? (T)sqrt((double)x[i]) : (T)sqrtf((float)x[i]);
     return r;
 }
-INLINE vt v_clamp(vt x, vt lo, vt hi)
-{
-    const vt y = v_select(x > hi, hi, x);
-    return v_select(y < lo, lo, y);
-}
+INLINE vt v_at_least(vt x, vt lo) { return v_select(x < lo, lo, x); }
+INLINE vt v_at_most(vt x, vt hi) { return v_select(x > hi, hi, x); }
 #endif
+INLINE vt v_clamp(vt x, vt lo, vt hi) { return v_at_least(v_at_most(x, hi), lo); }
 #endif
 
 /* Accumulators have 8 bytes whatever the element: double, or int64 for integers.

@@ -6,16 +6,23 @@
 #ifndef GRADC_KERN_VEXP_H
 #define GRADC_KERN_VEXP_H
 
+#include "kern/vexp16.h"
 #include "kern/vexpwide.h"
 
-/* e^x for all x. Measured 0.76 ulp (f32 0.77); inf -> inf, -inf -> 0, NaN -> NaN, inf
- * above 709.78 (f32 88.72), subnormal below -708.4 (-87.3), 0 below -745.1 (-104). */
+/* e^x for all x. Measured 0.79 ulp, with tables 0.53 and 0.75 where subnormal (f32
+ * 0.77); inf -> inf, -inf -> 0, NaN -> NaN, inf above 709.78 (f32 88.72), subnormal
+ * below -708.4 (-87.3), 0 below -745.1 (-104). */
 INLINE vt v_exp(vt x)
 {
     const vt y = v_clamp(x, v_set(EXP_END), v_set(IS(f64) ? 710 : 89));
+#if V_HAS_TABLE16
+    const vexp16 e = v_exp16(y);
+    return v_scale16(v_exp16_near(e), e.n);
+#else
     const vt n = v_nearest(y, (T)LOG2_E);
     const vt r = v_fma(n, v_set(-LN2_HI), y);
     return v_exp_reduced(n, v_fma(n, v_set(-LN2_LO), r), v_set(0));
+#endif
 }
 
 /* 2^x for all x, exact at integers: x - n is exact and takes the place of r / ln2.

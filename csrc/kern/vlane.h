@@ -48,6 +48,17 @@ INLINE vacc v_acc_table8(const double *table, macc i)
 
 #if IS(f64)
 INLINE vt v_table8(const T *table, vm i) { return v_acc_table8(table, i); }
+
+/* The same for a table of 16 and the low 4 bits, only where that is one instruction:
+ * elsewhere longer polynomials or a division are quicker. */
+#if defined(__AVX512F__)
+#define V_HAS_TABLE16 1
+INLINE vt v_table16(const T *table, vm i)
+{
+    return _mm512_permutex2var_pd(v_load(table), (__m512i)i, v_load(table + 8));
+}
+#endif
+
 #elif IS(f32)
 INLINE vt v_table8(const T *table, vm i)
 {

@@ -5,6 +5,7 @@
 #ifndef GRADC_KERN_VLOG_H
 #define GRADC_KERN_VLOG_H
 
+#include "kern/vlog16.h"
 #include "kern/vlogwide.h"
 
 #if IS(f32)
@@ -16,13 +17,22 @@ INLINE vt v_log_scaled(vt x, double scale)
 }
 #endif
 
-/* log x for all x. Measured 0.85 ulp (f32 0.84). */
+/* log x for all x. Measured 0.85 ulp, with tables 0.83 (f32 0.84). */
 INLINE vt v_log(vt x)
 {
-    const vm usual = (x >= LEAST_NORMAL) & (x < INFINITY);
-    const bool rare = v_any(~usual);
+    const vu least = (vu)v_set(LEAST_NORMAL), end = (vu)v_set(INFINITY);
+    const bool rare = v_any((vu)x - least >= end - least);
+#if V_HAS_TABLE16
+    const vm tiny = x < LEAST_NORMAL;
+    vlog16 e = v_log16_split(rare ? v_select(tiny, x * 0x1p54, x) : x);
+    if (rare)
+        e.k -= v_select(tiny, v_set(54), v_set(0));
+    const vdd w = v_log16_sum(e, v_fma(e.m, e.c, v_set(-1)), v_set(0));
+    const vt y = w.hi + w.lo;
+#else
     const vlog_split e = rare ? v_log_split_all(x) : v_log_split(x);
     const vt y = v_log_sum(e.k, e.m - (T)1, v_set(0));
+#endif
     return rare ? v_log_ends(y, x) : y;
 }
 
