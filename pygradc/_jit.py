@@ -254,6 +254,7 @@ class Recording:
             return tree
 
         call.args, call.results = arrays, tree
+        call.buffers = args, results  # what the pointers point to
         return call
 
     def _results(self, arrays, out):
