@@ -194,7 +194,11 @@ def test_bound_index_out_of_range_is_an_error():
 
 
 def test_bound_call_outlives_its_function_and_the_arrays_it_captured():
-    call = pg.jit(lambda x, table=np.arange(300.0): x * table).bind(np.ones(300))
+    def times_table():
+        table = np.arange(300.0)
+        return pg.jit(lambda x: x * table)
+
+    call = times_table().bind(np.ones(300))
     gc.collect()
     occupied = [np.full(300, np.nan) for _ in range(100)]
     np.testing.assert_array_equal(call(), np.arange(300.0))
