@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "base/place.h"
 #include "gradc.h"
 
 typedef struct job {
@@ -34,6 +34,8 @@ static pthread_cond_t idle = PTHREAD_COND_INITIALIZER;
 static job *current;
 static atomic_uint_fast64_t jobs; /* how many there have been: number of the current */
 static unsigned started;
+static pthread_t thread[GRADC_MOST_WORKERS];
+static int off; /* the processor they are kept off, or -1 */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static atomic_uint wanted;
@@ -103,7 +105,7 @@ static void prepare(void)
     const char *named = getenv("PYGRADC_NUM_THREADS");
     long n = named != NULL ? strtol(named, NULL, 10) : 0;
     if (n < 1)
-        n = sysconf(_SC_NPROCESSORS_ONLN);
+        n = gradc_place_count();
     n = n < 1 ? 1 : n > GRADC_MOST_WORKERS ? GRADC_MOST_WORKERS : n;
     atomic_store(&wanted, (unsigned)n);
     pthread_atfork(before_fork, after_fork, in_child);
@@ -132,10 +134,21 @@ static void start(unsigned n)
     pthread_attr_t detached;
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    for (pthread_t id; started < n; started++)
-        if (pthread_create(&id, &detached, serve, NULL) != 0)
+    for (; started < n; started++) {
+        if (pthread_create(&thread[started], &detached, serve, NULL) != 0)
             break;
+        off = -1;
+    }
     pthread_attr_destroy(&detached);
+}
+
+/* Keeps the threads off the caller's processor; with `lock` held. */
+static void make_way(void)
+{
+    const int here = gradc_place_now();
+    for (unsigned i = 0; here != off && i < started; i++)
+        gradc_place_off(thread[i], here);
+    off = here;
 }
 
 void gradc_pool_run(size_t n, unsigned workers, gradc_task_fn *run, void *context)
@@ -151,6 +164,7 @@ void gradc_pool_run(size_t n, unsigned workers, gradc_task_fn *run, void *contex
     job j = {.run = run, .context = context, .n = n, .workers = workers, .joined = 1};
     pthread_mutex_lock(&lock);
     start(workers - 1);
+    make_way();
     current = &j;
     jobs++;
     pthread_cond_broadcast(&wake);
