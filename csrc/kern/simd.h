@@ -34,6 +34,15 @@ enum { V_BYTES = 16 };
 #define KERNEL_TABLE(family) JOIN3(PASTE(gradc_, family), GRADC_ISA, GRADC_DTYPE)
 #define INLINE static inline __attribute__((always_inline, unused))
 
+/* The intrinsic of the whole vector. */
+#if defined(__AVX512F__)
+#define V_INTRIN(op) _mm512_##op
+#elif defined(__AVX2__)
+#define V_INTRIN(op) _mm256_##op
+#elif defined(__SSE2__)
+#define V_INTRIN(op) _mm_##op
+#endif
+
 /* Compile-time tests on the element type: #if IS(f64). */
 #define DTYPE_CODE_f64 1
 #define DTYPE_CODE_f32 2
@@ -114,12 +123,27 @@ INLINE void v_store_part(T *p, vt v, size_t n)
 
 INLINE vt v_select(vm m, vt x, vt y) { return (vt)(((vm)x & m) | ((vm)y & ~m)); }
 
+/* x where m, else zero. */
+INLINE vt v_keep(vm m, vt x) { return (vt)((vm)x & m); }
+
 /* Bytes 0/1 in memory <-> lane masks 0/-1. */
 INLINE vm v_load_mask(const uint8_t *p)
 {
+#if defined(__AVX2__) && !IS(b8)
+    /* gcc 12 converts these one by one */
+    int64_t b[2] = {0};
+    memcpy(b, p, W);
+    const __m128i bytes = (__m128i){b[0], b[1]};
+#if IS(f32)
+    return -(vm)V_INTRIN(cvtepi8_epi32)(bytes);
+#else
+    return -(vm)V_INTRIN(cvtepi8_epi64)(bytes);
+#endif
+#else
     vb b;
     memcpy(&b, p, sizeof b);
     return -__builtin_convertvector(b, vm);
+#endif
 }
 
 INLINE vm v_load_mask_part(const uint8_t *p, size_t n)
@@ -152,13 +176,6 @@ INLINE vt v_copysign(vt x, vt y)
 }
 
 /* x y + z, rounded once where the ISA has it (V_HAS_FMA), twice elsewhere. */
-#if defined(__AVX512F__)
-#define V_INTRIN(op) _mm512_##op
-#elif defined(__AVX2__)
-#define V_INTRIN(op) _mm256_##op
-#elif defined(__SSE2__)
-#define V_INTRIN(op) _mm_##op
-#endif
 #if IS(f64)
 #define V_OP(op) V_INTRIN(op##_pd)
 #else
