@@ -10,10 +10,14 @@
  * -0.0 below 0.0, so the order of the operands does not show. */
 #include "kern/kern.h"
 #include "kern/simd.h"
+#if IS_FLOAT
+#include "kern/vlane.h"
+#endif
 
 /* LANES: four vectors of the widest ISA. GROUP: vectors held in registers at a time.
- * FEW elements are taken in order, which is quicker than the lanes. */
-enum { LANES = 256 / sizeof(T), FEW = 8 };
+ * FEW elements are taken in order, which is quicker than the lanes; of extremes, which
+ * take longer one by one, fewer. */
+enum { LANES = 256 / sizeof(T), FEW = 16, FEW_EXTREMES = 8 };
 enum { GROUP = V_BYTES == 16 ? 8 : LANES / W };
 
 typedef vt lane_fn(vt a, vt x);
@@ -43,10 +47,21 @@ INLINE vacc min_acc(vacc a, vacc x) { EXTREME(vacc, macc, v_acc_select, a, <, x,
 
 INLINE Acc one(acc_fn *op, Acc a, Acc x) { return op((vacc){a}, (vacc){x})[0]; }
 
-/* Lanes base .. base + GROUP*W of the `full` first elements and of the tail; products
- * with y unless that is NULL. */
-INLINE void group(T *lane, const T *x, const T *y, size_t full, const T *tail,
-                  T identity, lane_fn *op)
+/* The terms at i: elements of x, times those of y unless that is NULL. */
+INLINE vt terms(const T *x, const T *y, size_t i)
+{
+    return y ? v_load(x + i) * v_load(y + i) : v_load(x + i);
+}
+
+INLINE vt terms_part(const T *x, const T *y, size_t i, size_t n)
+{
+    const vt v = v_load_part(x + i, n);
+    return y ? v * v_load_part(y + i, n) : v;
+}
+
+/* Lanes 0 .. GROUP*W of the `full` first elements and of `rest` more. */
+INLINE void group(T *lane, const T *x, const T *y, size_t full, size_t rest, T identity,
+                  lane_fn *op)
 {
     vt a[GROUP];
 #pragma GCC unroll 8
@@ -54,40 +69,33 @@ INLINE void group(T *lane, const T *x, const T *y, size_t full, const T *tail,
         a[v] = v_set(identity);
     for (size_t i = 0; i < full; i += LANES)
 #pragma GCC unroll 8
-        for (size_t v = 0; v < GROUP; v++) {
-            const vt xv = v_load(x + i + v * W);
-            a[v] = op(a[v], y ? xv * v_load(y + i + v * W) : xv);
-        }
+        for (size_t v = 0; v < GROUP; v++)
+            a[v] = op(a[v], terms(x, y, i + v * W));
 #pragma GCC unroll 8
     for (size_t v = 0; v < GROUP; v++) {
-        if (tail)
-            a[v] = op(a[v], v_load(tail + v * W));
+        const size_t i = full + v * W, left = rest > v * W ? rest - v * W : 0;
+        if (left >= W)
+            a[v] = op(a[v], terms(x, y, i));
+        else if (left > 0)
+            a[v] = v_select(v_first(left), op(a[v], terms_part(x, y, i, left)), a[v]);
         v_store(lane + v * W, a[v]);
     }
 }
 
-INLINE Acc fold(const T *x, const T *y, size_t n, T identity, lane_fn *op, acc_fn *join)
+INLINE Acc fold(const T *x, const T *y, size_t n, T identity, lane_fn *op, acc_fn *join,
+                size_t few)
 {
     Acc r = (Acc)identity;
-    if (n <= FEW) {
+    if (n <= few) {
         for (size_t i = 0; i < n; i++)
             r = one(join, r, (Acc)(y ? (T)(x[i] * y[i]) : x[i]));
         return r;
     }
-    T lane[LANES], tail[LANES];
+    T lane[LANES];
     const size_t full = n / LANES * LANES, rest = n - full;
-    if (rest) {
-        for (size_t i = 0; i < LANES; i += W)
-            v_store(tail + i, v_set(identity));
-        if (y)
-            for (size_t i = 0; i < rest; i++)
-                tail[i] = x[full + i] * y[full + i];
-        else
-            memcpy(tail, x + full, rest * sizeof(T));
-    }
     for (size_t base = 0; base < LANES; base += GROUP * W)
         group(lane + base, x + base, y ? y + base : NULL, full,
-              rest ? tail + base : NULL, identity, op);
+              rest > base ? rest - base : 0, identity, op);
 
     Acc wide[LANES];
     size_t live = LANES; /* lanes above n hold the identity */
@@ -110,6 +118,35 @@ INLINE Acc fold(const T *x, const T *y, size_t n, T identity, lane_fn *op, acc_f
             wide[l] = one(join, wide[l], wide[l + live]);
     return wide[0];
 }
+
+#if IS_FLOAT
+/* The extreme by the instruction, which is wrong about NaN and the sign of zeros: false
+ * if it met those, or there are few elements. */
+INLINE bool extreme(Acc *acc, const T *x, size_t n, vt (*op)(vt, vt))
+{
+    enum { N = 4 };
+    if (n < W || n <= FEW_EXTREMES)
+        return false;
+    const size_t last = n - W;
+    vt a[N];
+    for (size_t v = 0; v < N; v++)
+        a[v] = v_load(x + (v * W < last ? v * W : last));
+    vm nan = (a[0] != a[0]) | (a[1] != a[1]) | (a[2] != a[2]) | (a[3] != a[3]);
+    for (size_t i = N * W; i < n; i += N * W)
+#pragma GCC unroll 4
+        for (size_t v = 0; v < N; v++) {
+            const vt y = v_load(x + (i + v * W < last ? i + v * W : last));
+            nan |= y != y;
+            a[v] = op(a[v], y);
+        }
+    const vt r = op(op(a[0], a[1]), op(a[2], a[3]));
+    vt all = {r[0]};
+    for (int l = 1; l < (int)W; l++)
+        all = op(all, (vt){r[l]});
+    *acc = (Acc)all[0];
+    return !v_any(nan) && all[0] != 0;
+}
+#endif
 
 /* acc[j] = op(acc[j], x[j]) for accumulators or elements x. */
 INLINE void fold_rows(Acc *acc, const T *x, size_t n, acc_fn *op)
@@ -153,10 +190,11 @@ static void store(void *rp, const void *accp, size_t n)
         r[j] = (T)acc[j];
 }
 
-#define REDUCER(name, identity)                                                        \
+#define REDUCER(name, identity, few, is_done)                                          \
     static void name##_block(void *acc, const void *x, size_t n)                       \
     {                                                                                  \
-        *(Acc *)acc = fold(x, NULL, n, identity, name##_lane, name##_acc);             \
+        if (!(is_done))                                                                \
+            *(Acc *)acc = fold(x, NULL, n, identity, name##_lane, name##_acc, few);    \
     }                                                                                  \
     static void name##_rows(void *acc, const void *x, size_t n)                        \
     {                                                                                  \
@@ -178,25 +216,31 @@ static void store(void *rp, const void *accp, size_t n)
 #if IS_FLOAT
 #define LOWEST (-(T)INFINITY)
 #define HIGHEST ((T)INFINITY)
-#elif IS(i64)
+#define LARGEST extreme(acc, x, n, v_at_least)
+#define SMALLEST extreme(acc, x, n, v_at_most)
+#else
+#define LARGEST false
+#define SMALLEST false
+#if IS(i64)
 #define LOWEST INT64_MIN
 #define HIGHEST INT64_MAX
 #else
 #define LOWEST 0
 #define HIGHEST 1
 #endif
+#endif
 
-REDUCER(max, LOWEST)
-REDUCER(min, HIGHEST)
+REDUCER(max, LOWEST, FEW_EXTREMES, LARGEST)
+REDUCER(min, HIGHEST, FEW_EXTREMES, SMALLEST)
 #if !IS(b8)
-REDUCER(sum, 0)
-REDUCER(prod, 1)
+REDUCER(sum, 0, FEW, false)
+REDUCER(prod, 1, FEW, false)
 #endif
 
 #if IS_FLOAT
 static void dot(void *acc, const void *x, const void *y, size_t n)
 {
-    *(Acc *)acc = fold(x, y, n, 0, sum_lane, sum_acc);
+    *(Acc *)acc = fold(x, y, n, 0, sum_lane, sum_acc, FEW);
 }
 #endif
 

@@ -123,6 +123,15 @@ INLINE void v_store_part(T *p, vt v, size_t n)
 
 INLINE vt v_select(vm m, vt x, vt y) { return (vt)(((vm)x & m) | ((vm)y & ~m)); }
 
+/* The first n lanes. */
+INLINE vm v_first(size_t n)
+{
+    vm lane;
+    for (int i = 0; i < (int)W; i++)
+        lane[i] = (M)i;
+    return lane < v_set_mask((M)(n < W ? n : W));
+}
+
 /* x where m, else zero. */
 INLINE vt v_keep(vm m, vt x) { return (vt)((vm)x & m); }
 
