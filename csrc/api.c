@@ -44,6 +44,12 @@ gradc_status gradc_compile(const gradc_graph *g, size_t n_args, const gradc_id *
     return status == GRADC_OK ? GRADC_OK : no_memory(msg);
 }
 
+int gradc_native(void)
+{
+    const gradc_kernels *kernels = gradc_kernels_get();
+    return kernels != NULL && gradc_native_usable(kernels);
+}
+
 const char *gradc_compiler(void)
 {
 #if defined(__clang__)

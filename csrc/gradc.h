@@ -235,6 +235,9 @@ GRADC_API const char *gradc_isa(void);
 /* Names of the paths compiled in, or usable on this machine, separated by spaces. */
 GRADC_API const char *gradc_isa_compiled(void);
 GRADC_API const char *gradc_isa_usable(void);
+/* 1 if arithmetic in loops becomes machine code: on AVX2 and AVX-512, where the system
+ * lets pages be made executable and PYGRADC_NATIVE is not 0. Results are the same. */
+GRADC_API int gradc_native(void);
 GRADC_API int gradc_threads(void);
 GRADC_API gradc_status gradc_set_threads(int n);
 GRADC_API const char *gradc_compiler(void);

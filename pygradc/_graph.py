@@ -6,6 +6,7 @@ it. Leaves that stand for arrays hold their values; evaluation is lazy and keeps
 computed, so that a loop that tests convergence computes nothing twice.
 """
 
+import sys
 import threading
 
 import numpy as np
@@ -223,6 +224,12 @@ class Graph:
         return self.describe(x).role
 
 
+def is_masked(x):
+    """Whether `x` is a masked array; numpy.ma is slow to import and seldom is."""
+    ma = sys.modules.get("numpy.ma")
+    return ma is not None and isinstance(x, ma.MaskedArray)
+
+
 def plain(x):
     """`x`, unless it is an array of a kind that means something else by its operators.
 
@@ -231,7 +238,7 @@ def plain(x):
     DTypeError
         A masked array, whose mask would be lost, or a matrix.
     """
-    if isinstance(x, (np.ma.MaskedArray, np.matrix)):
+    if isinstance(x, np.matrix) or is_masked(x):
         raise error(
             errors.DTypeError,
             f"a {type(x).__name__} cannot take part in a trace: plain arrays can",

@@ -25,6 +25,7 @@ def facts():
         "ISA paths compiled": " ".join(_lib.isa_compiled()),
         "ISA paths usable": " ".join(_lib.isa_usable()),
         "ISA path in use": _lib.isa(),
+        "machine code": "yes" if _lib.native() else "no",
         "threads": str(pygradc.num_threads()),
         "compiler": _lib.compiler(),
         "Python": f"{platform.python_implementation()} {platform.python_version()}",

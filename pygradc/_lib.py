@@ -170,6 +170,11 @@ def isa_usable():
     return ffi.string(lib.gradc_isa_usable()).decode().split()
 
 
+def native():
+    """Whether arithmetic in loops becomes machine code on this machine."""
+    return bool(lib.gradc_native())
+
+
 def compiler():
     """The C compiler that built the library."""
     return ffi.string(lib.gradc_compiler()).decode()

@@ -319,6 +319,7 @@ def test_info_names_the_build(capsys):
     assert set(usable.split()) <= set(compiled.split())
     assert "base" in usable.split()
     assert facts["ISA path in use"] == _lib.isa()
+    assert facts["machine code"] == ("yes" if _lib.native() else "no")
     assert int(facts["threads"]) >= 1
     assert re.match(r"(gcc|clang) \d", facts["compiler"])
 

@@ -52,6 +52,7 @@ void gradc_program_free(gradc_program *p)
 {
     if (p == NULL)
         return;
+    gradc_code_free(&p->code);
     gradc_arena_clear(&p->arena);
     gradc_release(p->step);
     gradc_release(p->constants);

@@ -215,7 +215,10 @@ static void run_block(const machine *m, size_t begin, size_t n)
                       d->from.dim, d->from.stride, begin, n);
     }
     for (const loop_op *op = l->op, *end = op + l->n_op; op < end; op++)
-        op->fn(slot[op->r], slot[op->x], slot[op->y], slot[op->z], n);
+        if (op->native != NULL)
+            op->native(slot, n);
+        else
+            op->fn(slot[op->r], slot[op->x], slot[op->y], slot[op->z], n);
     for (uint32_t i = 0; i < l->n_reduce; i++)
         reduce(m, &l->reduce[i], begin, n);
 }

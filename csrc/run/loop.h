@@ -10,9 +10,17 @@
 
 #include "run/program.h"
 
+/* Code for a run of operations (run/native.c): n elements of the slots. */
+typedef void gradc_native_fn(char *const *slot, size_t n);
+
+/* r = x op y, or of a pair (x op y) then z: z then (x op y) if `from`. */
 typedef struct loop_op {
+    gradc_native_fn *native; /* in place of fn, unless NULL */
     gradc_map_fn *fn;
     uint32_t r, x, y, z; /* slots */
+    gradc_op op, then;   /* GRADC_OP_input: none */
+    gradc_dtype dtype;   /* of the operands; of where, of the values it chooses */
+    bool from;
 } loop_op;
 
 /* Slot `n_register + i` is memory number i. */
@@ -60,6 +68,7 @@ typedef struct gradc_loop {
     size_t acc_bytes;      /* of the accumulators of one worker */
     size_t register_bytes; /* of one register */
     uint32_t n_register, n_memory, n_op, n_load, n_splat, n_reduce;
+    uint32_t n_native; /* operations that became code */
     loop_op *op;
     loop_memory *memory;
     loop_load *load;  /* before each block */

@@ -444,7 +444,9 @@ gradc_status gradc_lower_program(const gradc_graph *g, const gradc_schedule *s,
     p->n_args = (uint32_t)n_args;
     p->n_results = (uint32_t)n_results;
     gradc_lowering l = {.g = g, .s = s, .kernels = kernels, .p = p};
-    const gradc_status status = lower(&l, n_results, result);
+    gradc_status status = lower(&l, n_results, result);
+    if (status == GRADC_OK && !gradc_code_end(&p->code))
+        status = GRADC_ENOMEM;
     gradc_plan_free(&l.plan);
     gradc_release(l.place);
     gradc_release(l.last_use);

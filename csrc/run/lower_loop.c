@@ -3,6 +3,7 @@
  * Nodes come in order of id. A register is taken when a value is made and given back
  * at its last use in the stage, so that a long chain needs few; a value that others
  * read is made in its own memory instead. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "ir/shape.h"
 #include "run/lower.h"
 #include "run/loop.h"
+#include "run/native.h"
 
 /* Slots of memory are numbered from here until the number of registers is known. */
 enum { MEMORY = 1u << 31 };
@@ -18,7 +20,7 @@ enum { REGISTERS_BYTES = 32768, LEAST_BLOCK = 64 };
 /* Elements of a task: some ten microseconds of work at the least. */
 enum { SPAN = 1 << 16, ROWS_BYTES = 1 << 18 };
 
-enum { NONE = UINT32_MAX, NAME_BYTES = 80 };
+enum { NONE = UINT32_MAX, NAME_BYTES = 96 };
 
 typedef struct emitter {
     gradc_lowering *l;
@@ -58,15 +60,14 @@ static void *grown(gradc_lowering *l, void *old, uint32_t n, uint32_t *room,
     return p;
 }
 
-static gradc_status add_op(emitter *e, gradc_map_fn *fn, uint32_t r, uint32_t x,
-                           uint32_t y, uint32_t z)
+static gradc_status add_op(emitter *e, loop_op op)
 {
     gradc_loop *p = e->loop;
     loop_op *list = grown(e->l, p->op, p->n_op, &e->op_room, sizeof *list);
     if (list == NULL)
         return GRADC_ENOMEM;
     p->op = list;
-    p->op[p->n_op++] = (loop_op){fn, r, x, y, z};
+    p->op[p->n_op++] = op;
     return GRADC_OK;
 }
 
@@ -198,16 +199,20 @@ static gradc_map_fn *kernel(const emitter *e, const gradc_node *n, gradc_id x)
     return map->map[n->op];
 }
 
-static gradc_status emit_fn(emitter *e, uint32_t i, gradc_id r, gradc_map_fn *fn,
-                            uint32_t n, const gradc_id *in)
+/* Appends `op` from nodes `in` to node r. */
+static gradc_status emit_op(emitter *e, uint32_t i, gradc_id r, loop_op op, uint32_t n,
+                            const gradc_id *in)
 {
-    uint32_t slot, s[3];
+    uint32_t s[3];
     for (uint32_t k = 0; k < 3; k++)
         GRADC_TRY(operand(e, in[k < n ? k : 0], &s[k]));
     give_registers(e, i, n, in, r, true);
-    GRADC_TRY(result_slot(e, r, &slot));
+    GRADC_TRY(result_slot(e, r, &op.r));
     give_registers(e, i, n, in, r, false);
-    return add_op(e, fn, slot, s[0], s[1], s[2]);
+    op.x = s[0];
+    op.y = s[1];
+    op.z = s[2];
+    return add_op(e, op);
 }
 
 static gradc_status emit_map(emitter *e, uint32_t i, gradc_id r)
@@ -215,7 +220,10 @@ static gradc_status emit_map(emitter *e, uint32_t i, gradc_id r)
     const gradc_node *n = node(e, r);
     const gradc_id *in = gradc_node_in(n);
     const gradc_id typed = in[gradc_node_row(n)->kind == GRADC_KIND_TERNARY];
-    return emit_fn(e, i, r, kernel(e, n, typed), n->n_in, in);
+    const loop_op op = {.fn = kernel(e, n, typed),
+                        .op = n->op,
+                        .dtype = gradc_dtype_of(e->l->g, typed)};
+    return emit_op(e, i, r, op, n->n_in, in);
 }
 
 /* Many operands: added one after the other. */
@@ -223,7 +231,9 @@ static gradc_status emit_sum(emitter *e, uint32_t i, gradc_id r)
 {
     const gradc_node *n = node(e, r);
     const gradc_id *in = gradc_node_in(n);
-    gradc_map_fn *add = e->l->kernels->map[n->dtype]->map[GRADC_OP_add];
+    loop_op op = {.fn = e->l->kernels->map[n->dtype]->map[GRADC_OP_add],
+                  .op = GRADC_OP_add,
+                  .dtype = n->dtype};
     uint32_t slot, first, next;
     GRADC_TRY(operand(e, in[0], &first));
     for (uint32_t k = 1; k < n->n_in; k++)
@@ -231,7 +241,10 @@ static gradc_status emit_sum(emitter *e, uint32_t i, gradc_id r)
     GRADC_TRY(result_slot(e, r, &slot));
     for (uint32_t k = 1; k < n->n_in; k++) {
         GRADC_TRY(operand(e, in[k], &next));
-        GRADC_TRY(add_op(e, add, slot, k == 1 ? first : slot, next, first));
+        op.r = slot;
+        op.x = k == 1 ? first : slot;
+        op.y = op.z = next;
+        GRADC_TRY(add_op(e, op));
     }
     give_registers(e, i, n->n_in, in, r, true);
     return GRADC_OK;
@@ -244,7 +257,11 @@ static gradc_status emit_copy(emitter *e, gradc_id r)
     GRADC_TRY(operand(e, node(e, r)->u.in[0], &x));
     GRADC_TRY(result_slot(e, r, &slot));
     const gradc_dtype d = (gradc_dtype)node(e, r)->dtype;
-    return add_op(e, e->l->kernels->map[d]->convert[d], slot, x, x, x);
+    return add_op(e, (loop_op){.fn = e->l->kernels->map[d]->convert[d],
+                               .r = slot,
+                               .x = x,
+                               .y = x,
+                               .z = x});
 }
 
 static gradc_status emit_reduce(emitter *e, gradc_id r)
@@ -335,8 +352,14 @@ static gradc_status emit_pair(emitter *e, uint32_t i, gradc_id r)
     const gradc_node *n = node(e, r), *p = node(e, x);
     const uint32_t k = n->u.in[0] == x ? 0 : 1;
     const gradc_id in[3] = {p->u.in[0], p->u.in[p->n_in - 1], n->u.in[!k]};
-    const gradc_map_table *map = e->l->kernels->map[n->dtype];
-    return emit_fn(e, i, r, map->pair[first_of(p)][second_of(n, k)], 3, in);
+    const int first = first_of(p), second = second_of(n, k);
+    assert(first >= 0 && second >= 0);
+    const loop_op op = {.fn = e->l->kernels->map[n->dtype]->pair[first][second],
+                        .op = p->op == GRADC_OP_square ? GRADC_OP_mul : p->op,
+                        .then = n->op,
+                        .dtype = n->dtype,
+                        .from = k != 0};
+    return emit_op(e, i, r, op, 3, in);
 }
 
 static gradc_status emit(emitter *e, uint32_t i, gradc_id r)
@@ -477,11 +500,12 @@ gradc_status gradc_lower_loop(gradc_lowering *l, uint32_t at)
     choose_span(p);
     p->acc_bytes = e.acc_bytes;
     gradc_lower_scratch(l, gradc_loop_scratch(p));
+    const uint32_t n = p->n_op + p->n_load + p->n_reduce;
     char *name = gradc_lower_get(l, NAME_BYTES);
-    if (name == NULL)
+    if (name == NULL || !gradc_native_loop(p, &l->p->code, l->kernels))
         goto done;
-    snprintf(name, NAME_BYTES, "loop of %u operations over %zu elements",
-             p->n_op + p->n_load + p->n_reduce, p->total);
+    snprintf(name, NAME_BYTES, "loop of %u operations over %zu elements%s", n, p->total,
+             p->n_native > 0 ? ", partly machine code" : "");
     status = gradc_lower_step(l, name, gradc_loop_run, p);
     if (status == GRADC_OK)
         gradc_lower_traffic(l, e.read + p->total * p->head_bytes,

@@ -7,6 +7,7 @@
 #define GRADC_RUN_PROGRAM_H
 
 #include "base/arena.h"
+#include "base/code.h"
 #include "gradc.h"
 #include "kern/kern.h"
 
@@ -49,6 +50,7 @@ struct gradc_program {
     uint32_t n_args, n_results;
     uint8_t *misaligned; /* of each argument: bits of its address that must be zero */
     size_t work, scratch, arguments, results; /* bytes */
+    gradc_code code;                          /* of its loops */
     char *constants;
     size_t n_constants, constants_room;
 };

@@ -12,6 +12,9 @@ gradc_status gradc_lower_program(const gradc_graph *g, const gradc_schedule *s,
                                  size_t n_results, const gradc_id *result,
                                  gradc_program **out);
 
+/* Whether loops of `kernels` may become machine code. */
+bool gradc_native_usable(const gradc_kernels *kernels);
+
 /* One elementwise op on scalars, by the kernel that programs use. */
 gradc_value gradc_run_scalar(gradc_op op, gradc_dtype dtype, const gradc_value *in,
                              size_t n_in);
