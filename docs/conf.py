@@ -29,6 +29,8 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"pygradc {release}"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 
 nitpick_ignore = [("py:class", "numpy.dtype")]
 default_role = "code"

@@ -6,6 +6,7 @@ In docstrings a public name in single backticks becomes a link.
 """
 
 import contextlib
+import inspect
 import io
 import re
 
@@ -50,9 +51,11 @@ def _linked(app, what, name, obj, options, lines):
 
     def link(found):
         word = found[1]
-        return f":py:obj:`pygradc.{word}`" if word in public else found[0]
+        return f":py:obj:`~pygradc.{word}`" if word in public else found[0]
 
     public = set(pygradc.__all__) - {name.removeprefix("pygradc.")}
+    if what == "function":
+        public -= set(inspect.signature(obj).parameters)
     for i, line in enumerate(lines):
         lines[i] = re.sub(r"(?<![`:])`(\w+)`(?!`)", link, line)
 
