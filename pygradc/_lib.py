@@ -193,7 +193,7 @@ def num_threads():
     -------
     int
         What `set_num_threads` was given last; before that, the variable
-        ``PYGRADC_NUM_THREADS`` or the number of cores, at most 16.
+        ``PYGRADC_NUM_THREADS`` or the processors this thread may use, at most 16.
 
     Examples
     --------
