@@ -225,6 +225,17 @@ def value_of(x):
     ------
     ConcretizationError
         `x` has no value yet, because `jit` is recording.
+
+    Notes
+    -----
+    The way to look at a traced value, to print it or to stop a loop. What is computed
+    from the bare number is a constant to the derivative.
+
+    Examples
+    --------
+    >>> import pygradc as pg
+    >>> pg.grad(lambda x: x * float(pg.value_of(x)))(3.0).item()
+    3.0
     """
     if not isinstance(x, Expr):
         return np.asarray(x)[()]

@@ -45,6 +45,11 @@ def var(name, shape=(), dtype=float):
     DTypeError
         `dtype` is none of the four.
 
+    Notes
+    -----
+    All variables of a thread that are alive share one graph, so expressions of any of
+    them combine; the graph goes when the last expression goes.
+
     Examples
     --------
     >>> import numpy as np, pygradc as pg
@@ -87,11 +92,21 @@ def grad_of(y, x, seed=None):
         `seed` is missing for a non-scalar, or has another shape than `y`.
     DTypeError
         `y` or `x` is no float.
+    GraphError
+        `y` and `x` belong to different graphs.
 
     Notes
     -----
     Reverse accumulation; costs at most about 4 evaluations of `y` (Griewank & Walther
     2008, section 3.3).
+
+    Examples
+    --------
+    >>> import numpy as np, pygradc as pg
+    >>> w, x = pg.var("w", 3), pg.var("x", 3)
+    >>> slope = pg.function([w, x], pg.grad_of(np.dot(w, x), w))
+    >>> slope(np.ones(3), np.array([1.0, 2.0, 3.0]))
+    array([1., 2., 3.])
     """
     if x.graph is not y.graph:
         raise errors.GraphError("grad_of: the expressions belong to different graphs")
@@ -183,12 +198,30 @@ def function(inputs, outputs):
     ------
     GraphError
         An output depends on a variable that is no input, or graphs are mixed.
+    DTypeError
+        An input or output is no Expr.
+
+    Notes
+    -----
+    All outputs are computed by one program, which shares what they have in common and
+    computes nothing else. It is immutable and may be called from several threads.
+
+    Examples
+    --------
+    >>> import numpy as np, pygradc as pg
+    >>> x, u = pg.var("x"), pg.var("u")
+    >>> y = u * np.exp(x)
+    >>> f = pg.function([x, u], [y, pg.grad_of(y, u)])
+    >>> f
+    Function(x: float64 (), u: float64 ())
+    >>> [float(v) for v in f(0.0, 3.0)]
+    [3.0, 1.0]
     """
     return Function(list(inputs), outputs)
 
 
 def graph_text(x):
-    """The graph of expression `x` as text, one node a line.
+    """The graph that expression `x` belongs to as text, one node a line.
 
     Parameters
     ----------
@@ -197,5 +230,19 @@ def graph_text(x):
     Returns
     -------
     str
+        For each node its number, op, operands, dtype and shape, in the order in which
+        the nodes were made.
+
+    Notes
+    -----
+    Shows all nodes of the graph, also those that `x` does not depend on: of each
+    variable that is alive, and of everything made from it.
+
+    Examples
+    --------
+    >>> import pygradc as pg
+    >>> x = pg.var("x")
+    >>> "mul(" in pg.graph_text(x * x)
+    True
     """
     return printed(lib.gradc_graph_print, x.graph.h)

@@ -40,6 +40,15 @@ class Diagonal:
     -----
     ``@`` with a vector or matrix scales rows (or columns); NumPy functions see the
     dense array. Source: Parr & Howard, arXiv:1802.01528, section 4.2.
+
+    Examples
+    --------
+    >>> import numpy as np, pygradc as pg
+    >>> J = pg.jacobian(np.sin)(np.zeros(3))
+    >>> J @ np.array([1.0, 2.0, 3.0])
+    array([1., 2., 3.])
+    >>> J.shape
+    (3, 3)
     """
 
     def __init__(self, diagonal):

@@ -72,7 +72,7 @@ def jit(function):
     >>> x = np.zeros(())
     >>> call = slope.bind(x)
     >>> x[...] = 2.0
-    >>> float(call()) == slope(2.0)
+    >>> bool(call() == slope(2.0))
     True
     """
     recorded = {}

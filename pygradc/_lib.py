@@ -71,6 +71,17 @@ def ops(kind=None):
     list of OpInfo
         name, kind, arity (-1: many), dtypes taken, C form and LaTeX over ``$0 $1 ...``,
         and the interval on which the op is smooth.
+
+    Notes
+    -----
+    The C form is None unless the op is elementwise; those ops are functions of the
+    package too, as ``pygradc.erf``.
+
+    Examples
+    --------
+    >>> import pygradc as pg
+    >>> [op.name for op in pg.ops("ternary")]
+    ['where']
     """
     rows = [_describe(i) for i in range(lib.gradc_op_count())]
     return [row for row in rows if kind in (None, row.kind)]
@@ -181,7 +192,20 @@ def compiler():
 
 
 def num_threads():
-    """How many threads large programs may use."""
+    """How many threads large programs may use.
+
+    Returns
+    -------
+    int
+        What `set_num_threads` was given last; before that, the variable
+        ``PYGRADC_NUM_THREADS`` or the processors this thread may use, at most 16.
+
+    Examples
+    --------
+    >>> import pygradc as pg
+    >>> 1 <= pg.num_threads() <= 16
+    True
+    """
     return lib.gradc_threads()
 
 
@@ -197,6 +221,15 @@ def set_num_threads(n):
     ------
     ArgumentError
         `n` is out of range.
+
+    Notes
+    -----
+    Work is split by its size alone, so the same inputs give the same bytes.
+
+    Examples
+    --------
+    >>> import pygradc as pg
+    >>> pg.set_num_threads(pg.num_threads())
     """
     if not isinstance(n, int) or lib.gradc_set_threads(n) != lib.GRADC_OK:
         raise errors.ArgumentError(f"set_num_threads: {n} is not from 1 to 16")

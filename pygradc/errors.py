@@ -1,16 +1,18 @@
 """Exceptions: every misuse raises a `GradcError` that is also the builtin to expect.
 
-GradcError
-    ShapeError (ValueError)      shapes or axes do not fit
-    DTypeError (TypeError)       an element type that is not taken
-    IndexRangeError (IndexError) an axis or index out of range
-    ArgumentError (ValueError)   any other wrong argument
-    GraphError (ValueError)      expressions of another or an ended trace
-    ConcretizationError (TypeError)
-                                 a traced value was asked for its number
-    UnsupportedError (NotImplementedError)
-                                 something pygradc does not differentiate
-    OutOfMemoryError (MemoryError)
+::
+
+  GradcError
+      ShapeError (ValueError)      shapes or axes do not fit
+      DTypeError (TypeError)       an element type that is not taken
+      IndexRangeError (IndexError) an axis or index out of range
+      ArgumentError (ValueError)   any other wrong argument
+      GraphError (ValueError)      expressions of another or an ended trace
+      ConcretizationError (TypeError)
+                                   a traced value was asked for its number
+      UnsupportedError (NotImplementedError)
+                                   something pygradc does not differentiate
+      OutOfMemoryError (MemoryError)
 """
 
 

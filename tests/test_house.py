@@ -14,11 +14,13 @@ CSRC = ROOT / "csrc"
 C_FILES = sorted(p for p in CSRC.glob("**/*") if p.suffix in (".c", ".h", ".def"))
 PY_FILES = sorted(
     p
-    for folder in ("pygradc", "tests", "bench")
+    for folder in ("pygradc", "tests", "bench", "docs")
     for p in (ROOT / folder).glob("**/*.py")
 )
 C_TESTS = sorted(
-    p for folder in ("tests", "bench") for p in (ROOT / folder / "c").glob("*.[ch]")
+    p
+    for folder in ("tests/c", "bench/c", "docs/howto")
+    for p in (ROOT / folder).glob("*.[ch]")
 )
 
 # What each layer may include besides itself and the public header.

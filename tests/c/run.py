@@ -1,10 +1,12 @@
 """Builds the C library and its tests without Python's build tools, and runs them.
 
     python3 tests/c/run.py [--sanitize] [test_graph ...]
+    python3 tests/c/run.py --library build/libgradc.a
 
 Flags, kernels and ISA paths are those of setup.py, and PYGRADC_CFLAGS is added to them.
---sanitize builds with AddressSanitizer and UndefinedBehaviorSanitizer. Needs only the
-standard library and a C compiler (CC, or cc); objects are kept in build/c.
+--sanitize builds with AddressSanitizer and UndefinedBehaviorSanitizer; --library writes
+the library itself as an archive, and runs nothing. Needs only the standard library and
+a C compiler (CC, or cc); objects are kept in build/c.
 """
 
 import argparse
@@ -96,6 +98,12 @@ class Build:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(self.compile, jobs))
 
+    def archive(self, path):
+        """Writes the objects as a static library."""
+        objects = self.compile_all(self.objects())
+        Path(path).unlink(missing_ok=True)
+        run(["ar", "rcs", path, *objects])
+
     def make(self, tests):
         """Paths of the programs of `tests`."""
         jobs = [*self.objects(), *((self.out / f"{t.stem}.o", t, []) for t in tests)]
@@ -112,12 +120,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sanitize", action="store_true")
     parser.add_argument(
+        "--library", metavar="FILE", help="write the static library; run no test"
+    )
+    parser.add_argument(
         "test", nargs="*", help="names such as test_graph; default: all"
     )
     options = parser.parse_args()
     tests = [TESTS / f"{name}.c" for name in options.test]
     try:
-        programs = Build(options.sanitize).make(tests or sorted(TESTS.glob("test_*.c")))
+        build = Build(options.sanitize)
+        if options.library:
+            build.archive(options.library)
+            return 0
+        programs = build.make(tests or sorted(TESTS.glob("test_*.c")))
     except subprocess.CalledProcessError as e:
         return e.returncode
     env = {"UBSAN_OPTIONS": "print_stacktrace=1", **os.environ}

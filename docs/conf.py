@@ -1,0 +1,40 @@
+"""Settings of Sphinx for these pages."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent / "tests")]
+
+import pygradc  # noqa: E402
+
+project = "pygradc"
+version = release = pygradc.__version__
+copyright = "the pygradc authors"
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.doctest",
+    "sphinx.ext.napoleon",
+    "mathml",
+    "pages",
+    "rules",
+    "names",
+]
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["dollarmath", "deflist"]
+myst_heading_anchors = 3
+
+html_theme = "furo"
+html_title = f"pygradc {release}"
+html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+
+nitpick_ignore = [("py:class", "numpy.dtype")]
+default_role = "code"
+napoleon_use_param = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+autodoc_member_order = "bysource"
