@@ -46,8 +46,10 @@ typedef struct gradc_map_table {
 typedef struct gradc_reducer {
     /* *acc = op over x[0..n), n <= GRADC_BLOCK, in a tree fixed by n alone */
     void (*block)(void *acc, const void *x, size_t n);
-    /* acc[j] = op(acc[j], x[j]) for j < n */
-    void (*rows)(void *acc, const void *x, size_t n);
+    /* r[j] = the same of run j of n elements, of `count`, in the operand type */
+    void (*each)(void *r, const void *x, size_t n, size_t count);
+    /* acc[j] = op(acc[j], x[i n + j]) for j < n, row i < count after row */
+    void (*rows)(void *acc, const void *x, size_t n, size_t count);
     /* acc[j] = op(acc[j], part[j]) for j < n */
     void (*join)(void *acc, const void *part, size_t n);
     /* acc[j] = the identity of op */

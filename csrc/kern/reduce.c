@@ -148,18 +148,36 @@ INLINE bool extreme(Acc *acc, const T *x, size_t n, vt (*op)(vt, vt))
 }
 #endif
 
-/* acc[j] = op(acc[j], x[j]) for accumulators or elements x. */
-INLINE void fold_rows(Acc *acc, const T *x, size_t n, acc_fn *op)
+/* acc[j] = op(acc[j], x[j]) for W_ACC columns of `count` rows of n elements. */
+INLINE void fold_columns(Acc *acc, const T *x, size_t n, size_t count, acc_fn *op)
+{
+    vacc a;
+    memcpy(&a, acc, sizeof a);
+    for (size_t i = 0; i < count; i++)
+        a = op(a, v_acc_load(x + i * n));
+    memcpy(acc, &a, sizeof a);
+}
+
+/* The same for all n columns. The last ones are read with what follows them in memory,
+ * as long as that is a row too. */
+INLINE void fold_rows(Acc *acc, const T *x, size_t n, size_t count, acc_fn *op)
 {
     size_t j = 0;
-    for (; j + W_ACC <= n; j += W_ACC) {
-        vacc a;
-        memcpy(&a, acc + j, sizeof a);
-        a = op(a, v_acc_load(x + j));
-        memcpy(acc + j, &a, sizeof a);
+    for (; j + W_ACC <= n; j += W_ACC)
+        fold_columns(acc + j, x + j, n, count, op);
+    const size_t rest = n - j, follow = n > 0 ? (W_ACC - rest + n - 1) / n : 0;
+    if (rest == 0)
+        return;
+    const size_t safe = count > follow ? count - follow : 0;
+    if (safe > 1) {
+        Acc last[W_ACC] = {0};
+        memcpy(last, acc + j, rest * sizeof *last);
+        fold_columns(last, x + j, n, safe, op);
+        memcpy(acc + j, last, rest * sizeof *last);
     }
-    for (; j < n; j++)
-        acc[j] = one(op, acc[j], (Acc)x[j]);
+    for (size_t i = safe > 1 ? safe : 0; i < count; i++)
+        for (size_t k = j; k < n; k++)
+            acc[k] = one(op, acc[k], (Acc)x[i * n + k]);
 }
 
 INLINE void fold_parts(Acc *acc, const Acc *part, size_t n, acc_fn *op)
@@ -196,9 +214,19 @@ static void store(void *rp, const void *accp, size_t n)
         if (!(is_done))                                                                \
             *(Acc *)acc = fold(x, NULL, n, identity, name##_lane, name##_acc, few);    \
     }                                                                                  \
-    static void name##_rows(void *acc, const void *x, size_t n)                        \
+    static void name##_each(void *rp, const void *xp, size_t n, size_t count)          \
     {                                                                                  \
-        fold_rows(acc, x, n, name##_acc);                                              \
+        T *r = rp;                                                                     \
+        const T *x = xp;                                                               \
+        for (size_t j = 0; j < count; j++, x += n) {                                   \
+            Acc acc;                                                                   \
+            name##_block(&acc, x, n);                                                  \
+            r[j] = (T)acc;                                                             \
+        }                                                                              \
+    }                                                                                  \
+    static void name##_rows(void *acc, const void *x, size_t n, size_t count)          \
+    {                                                                                  \
+        fold_rows(acc, x, n, count, name##_acc);                                       \
     }                                                                                  \
     static void name##_join(void *acc, const void *part, size_t n)                     \
     {                                                                                  \
@@ -211,7 +239,8 @@ static void store(void *rp, const void *accp, size_t n)
     }
 
 #define ROW(name)                                                                      \
-    [GRADC_OP_##name] = {name##_block, name##_rows, name##_join, name##_clear, store}
+    [GRADC_OP_##name] = {name##_block, name##_each,  name##_rows,                      \
+                         name##_join,  name##_clear, store}
 
 #if IS_FLOAT
 #define LOWEST (-(T)INFINITY)

@@ -84,15 +84,12 @@ static void store_one(const machine *m, const loop_reduce *r, size_t at, uint64_
 static void reduce_rows(const machine *m, const loop_reduce *r, size_t begin, size_t n)
 {
     const char *x = m->slot[r->slot];
-    uint64_t part;
     if (r->n <= n) {
-        size_t row = begin / r->n;
-        for (size_t i = 0; i < n; i += r->n, row++) {
-            r->op->block(&part, x + i * r->element, r->n);
-            store_one(m, r, row, part);
-        }
+        char *to = (char *)gradc_ref_at(m->f, r->to) + begin / r->n * r->element;
+        r->op->each(to, x, r->n, n / r->n);
         return;
     }
+    uint64_t part;
     pairwise *p = (pairwise *)(m->accumulators + r->acc);
     r->op->block(&part, x, n);
     pairwise_add(r->op, p, part);
@@ -108,14 +105,17 @@ static void reduce_columns(const machine *m, const loop_reduce *r, size_t begin,
     char *acc = m->accumulators + r->acc;
     size_t row = begin / r->inner, column = begin % r->inner;
     for (size_t i = 0; i < n;) {
-        const size_t rest = r->inner - column, take = rest < n - i ? rest : n - i;
-        r->op->rows(acc + column * sizeof(uint64_t), x + i * r->element, take);
-        i += take;
-        column += take;
-        if (column < r->inner)
+        /* the rest of a row, or whole rows up to the n-th */
+        const size_t rest = r->inner - column, left = r->n - row % r->n;
+        const size_t width = rest < n - i ? rest : n - i;
+        size_t count = column == 0 && width == r->inner ? (n - i) / r->inner : 1;
+        count = count < left ? count : left;
+        r->op->rows(acc + column * sizeof(uint64_t), x + i * r->element, width, count);
+        i += width * count;
+        if (column + width < r->inner)
             break;
         column = 0;
-        row++;
+        row += count;
         if (row % r->n == 0) {
             char *to = gradc_ref_at(m->f, r->to);
             r->op->store(to + (row / r->n - 1) * r->inner * r->element, acc, r->inner);

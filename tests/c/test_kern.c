@@ -28,10 +28,7 @@ static long double naive_reduce(int op, int type, const void *x, size_t n)
     return wraps && type == GRADC_I64 ? (long double)(int64_t)wrapped : r;
 }
 
-static int acc_type(int type)
-{
-    return type <= GRADC_F32 ? GRADC_F64 : GRADC_I64;
-}
+static int acc_type(int type) { return type <= GRADC_F32 ? GRADC_F64 : GRADC_I64; }
 
 static void check_block(const tables *s, int type, int op, const void *x, size_t n)
 {
@@ -50,7 +47,7 @@ static void check_block(const tables *s, int type, int op, const void *x, size_t
     const long double want = naive_reduce(op, type, x, n);
     long double slack = 0;
     if (type <= GRADC_F32 && op == GRADC_OP_sum)
-        slack = (long double)(n < 24 ? n : 24) * unit(type);    /* times sum |x| <= n */
+        slack = (long double)(n < 24 ? n : 24) * unit(type); /* times sum |x| <= n */
     if (type <= GRADC_F32 && op == GRADC_OP_prod)
         slack = fabsl(want) * (long double)n * unit(type) + 1e-37L;
     if (op == GRADC_OP_sum)
@@ -122,17 +119,15 @@ static void test_rows(const tables *s, int type)
             void *x = make_random(type, 3 * n), *r = make(type, n);
             void *acc = make(GRADC_I64, n), *part = make(GRADC_I64, n);
             f->clear(acc, n), f->clear(part, n);
-            f->rows(acc, x, n);
-            f->rows(acc, (char *)x + n * size_of[type], n);
-            f->rows(part, (char *)x + 2 * n * size_of[type], n);
+            f->rows(acc, x, n, 2);
+            f->rows(part, (char *)x + 2 * n * size_of[type], n, 1);
             f->join(acc, part, n);
             f->store(r, acc, n);
             for (size_t j = 0; j < n; j++) {
                 void *column = make(type, 3);
                 for (int i = 0; i < 3; i++)
                     set(type, column, i, get(type, x, (int64_t)(i * n + j)));
-                const long double want =
-                    naive_reduce(reductions[o], type, column, 3);
+                const long double want = naive_reduce(reductions[o], type, column, 3);
                 const long double got = get(type, r, (int64_t)j);
                 CHECK(fabsl(got - want) <= (type <= GRADC_F32 ? 4 * unit(type) : 0),
                       "%s %s op %d n %zu", s->isa, type_name[type], reductions[o], n);
@@ -141,6 +136,39 @@ static void test_rows(const tables *s, int type)
             free(x), free(r), free(acc), free(part);
         }
     }
+}
+
+/* Many rows at once are the same bits as one after the other, within their memory. */
+static void check_many(const tables *s, int type, int op, size_t n, size_t count)
+{
+    const gradc_reducer *f = &s->reduce[type]->of[op];
+    void *x = make_random(type, n * count);
+    uint64_t *acc = make(GRADC_I64, n), *want = make(GRADC_I64, n);
+    f->clear(acc, n), f->clear(want, n);
+    f->rows(acc, x, n, count);
+    for (size_t i = 0; i < count; i++)
+        f->rows(want, (char *)x + i * n * size_of[type], n, 1);
+    CHECK(memcmp(acc, want, 8 * n) == 0, "%s %s op %d, %zu rows of %zu", s->isa,
+          type_name[type], op, count, n);
+
+    char *r = make(type, count), one[8];
+    f->each(r, x, n, count);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t sum;
+        f->block(&sum, (char *)x + i * n * size_of[type], n);
+        f->store(one, &sum, 1);
+        CHECK(memcmp(one, r + i * size_of[type], size_of[type]) == 0,
+              "%s %s op %d, run %zu of %zu", s->isa, type_name[type], op, i, n);
+    }
+    free(x), free(acc), free(want), free(r);
+}
+
+static void test_many_rows(const tables *s, int type)
+{
+    for (size_t o = 0; o < sizeof reductions / sizeof *reductions; o++)
+        for (size_t n = 1; s->reduce[type]->of[reductions[o]].rows && n <= 20; n++)
+            for (size_t count = 0; count <= 20; count++)
+                check_many(s, type, reductions[o], n, count);
 }
 
 /* ---- move ---- */
@@ -248,8 +276,9 @@ static void test_gather(const tables *s, int type)
         int64_t index[N];
         const size_t bad = (size_t)below(N + 1);
         for (size_t i = 0; i < N; i++)
-            index[i] = i != bad ? below(2 * ROWS) - ROWS
-                                : below(2) ? ROWS + below(9) : -ROWS - 1 - below(9);
+            index[i] = i != bad   ? below(2 * ROWS) - ROWS
+                       : below(2) ? ROWS + below(9)
+                                  : -ROWS - 1 - below(9);
         CHECK(s->move[type]->gather(r, x, index, N, ROWS, width) == bad, "%s %s",
               s->isa, type_name[type]);
         for (int64_t j = 0; j < (int64_t)(ROWS * width); j++)
@@ -310,8 +339,8 @@ static void check_scan(const tables *s, int type, extent e, int reverse)
         uint64_t wrapped = 0;
         for (size_t i = 0; i < e.n; i++) {
             const size_t row = reverse ? e.n - 1 - i : i;
-            const int64_t at = (int64_t)(
-                (line / e.inner * e.n + row) * e.inner + line % e.inner);
+            const int64_t at =
+                (int64_t)((line / e.inner * e.n + row) * e.inner + line % e.inner);
             const long double xv = get(type, x, at), yv = get(type, y, at);
             sum += yv;
             r = i ? xv * r + yv : yv;
@@ -348,8 +377,9 @@ static void check_arg(const tables *s, int type, extent e)
         int64_t hi = 0, lo = 0;
         long double top = 0, bottom = 0;
         for (size_t i = 0; i < e.n; i++) {
-            const long double v = get(type, x, (int64_t)((line / e.inner * e.n + i) *
-                                                         e.inner + line % e.inner));
+            const long double v =
+                get(type, x,
+                    (int64_t)((line / e.inner * e.n + i) * e.inner + line % e.inner));
             if (i == 0 || v > top || (isnan(v) && !isnan(top)))
                 top = v, hi = (int64_t)i;
             if (i == 0 || v < bottom || (isnan(v) && !isnan(bottom)))
@@ -383,6 +413,7 @@ int main(void)
             const tables *s = &all[isa];
             test_block(s, type);
             test_rows(s, type);
+            test_many_rows(s, type);
             if (type <= GRADC_F32) {
                 test_block_special(s, type);
                 test_dot(s, type);
