@@ -38,3 +38,6 @@ napoleon_use_param = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
 autodoc_member_order = "bysource"
+
+# a page begins without the variables of the one before, which may wait in cycles
+doctest_global_setup = "import gc; gc.collect()"
