@@ -1,0 +1,275 @@
+"""`explain`: from what is given to an `Explanation`, formula by formula checked."""
+
+import numpy as np
+
+from pygradc._explain import chain
+from pygradc._explain.check import STRICT, Disagreement, Numbers, agrees
+from pygradc._explain.formula import Mismatch, TooLarge
+from pygradc._explain.model import Derivative, Explanation, Input, Partial, Step
+from pygradc._explain.read import formula_shape
+from pygradc._explain.source import source_of
+from pygradc._explain.steps import Plan, jacobian_shape, partial_kind
+from pygradc._explain.tidy import tidy
+from pygradc._lib import DATA
+from pygradc._program import vjp_nodes
+
+MOST_SIZE = 120  # symbols of a formula in terms of the inputs alone
+
+
+def explain(f, *args, wrt=None, at=None):
+    """The derivative of `f`, step by step: the chain rule made visible.
+
+    Parameters
+    ----------
+    f : callable, Expr or str
+        A function of arrays; an expression of `pygradc.var`; or text as
+        ``"sin(x + x**2)"``.
+    *args
+        Values of the arguments, by position: every step then carries its numbers. Left
+        out, the names stand for scalars.
+    wrt : str, int or sequence of them, optional
+        Arguments to differentiate with respect to; all of them by default.
+    at : dict, optional
+        Values by name, instead of by position.
+
+    Returns
+    -------
+    Explanation
+        Prints as text; has the methods text, markdown, latex, mathml, html and save.
+
+    Raises
+    ------
+    DTypeError
+        `f` is none of the three, or its result is no float array.
+    ArgumentError
+        Values or names do not fit the function.
+
+    Notes
+    -----
+    In the notation of T. Parr and J. Howard, The Matrix Calculus You Need For Deep
+    Learning (arXiv:1802.01528): intermediate variables, their derivatives, the product
+    or the sum of products, and the result in terms of the inputs. With values, every
+    formula is evaluated and compared with the engine before it is shown.
+
+    Examples
+    --------
+    >>> import pygradc as pg
+    >>> e = pg.explain(lambda x: np.sin(x**2), 2.0)
+    >>> e.derivatives[0].result
+    2x·cos(x²)
+    """
+    source = source_of(f, args, at)
+    source.restrict(wrt)
+    return _Builder(source).explanation()
+
+
+class _Builder:
+    """Puts one explanation together: nodes first, then numbers, then records."""
+
+    def __init__(self, source):
+        self.source, self.plan = source, Plan(source)
+        self.graph = source.graph
+        self.numbers = Numbers(source)
+        self.seeds = {}
+        self.random = np.random.default_rng(1)
+        self.wrt = [source.variables[n].id for n in source.wrt]
+
+    def seed(self, y):
+        """A node that stands for any cotangent of node `y`."""
+        if y not in self.seeds:
+            shape, code = self.plan.shape(y), self.graph.code(y)
+            if self.source.known:
+                value = self.random.uniform(0.5, 1.5, shape)
+                value = np.asarray(value, "float32" if code else "float64")
+                self.seeds[y] = self.graph.leaf(value, DATA)
+            else:
+                self.seeds[y] = self.graph.input(code, shape, DATA)
+        return self.seeds[y]
+
+    def explanation(self):
+        plan, want = self.plan, self.numbers.want
+        read = [self._read_step(x) for x in plan.nodes]
+        whole = [self._read_whole(x) for x in self.wrt]
+        adjoints = self._adjoints()
+        formula = self._formula()
+        if self.source.known:
+            for x in (*plan.inputs, *plan.nodes):
+                want(x)
+            self.numbers.run()
+        values = self._symbol_values()
+        steps = tuple([self._step(r, values, adjoints) for r in read])
+        edges = {s.name: {p.by: p for p in s.partials} for s in steps}
+        derivatives = tuple(
+            [
+                self._derivative(x, w, edges, values)
+                for x, w in zip(self.wrt, whole, strict=True)
+            ]
+        )
+        return Explanation(
+            plan.name,
+            formula,
+            self._inputs(adjoints),
+            steps,
+            derivatives,
+            self.numbers.of(plan.nodes[-1]),
+            len(plan.nodes),
+            plan.counts,
+        )
+
+    # ---- reading: adds nodes to the graph ----
+
+    def _read_step(self, x):
+        """(id, formula, operands, [(formula, node) for each operand])."""
+        plan = self.plan
+        formula, operands = plan.read(x)
+        moving = [i for i in operands if self._moves(i)]
+        partials = plan.jacobians(x, moving, plan.reader, self.seed)
+        plan.close(x)
+        for _, node in partials:
+            self.numbers.want(node)
+        return x, formula, operands, list(zip(moving, partials, strict=True))
+
+    def _moves(self, x):
+        """Whether node `x` depends on a variable to differentiate with respect to."""
+        if not hasattr(self, "_moving"):
+            self._moving = set(self.wrt)
+            for y in sorted(self.plan.facts):
+                if not self._moving.isdisjoint(self.plan.facts[y].ins):
+                    self._moving.add(y)
+        return x in self._moving and self.plan.facts[x].code <= 1
+
+    def _read_whole(self, x):
+        """Derivative of the output by input `x` in terms of the inputs alone."""
+        plan, y = self.plan, self.plan.nodes[-1]
+        reader = plan.new_reader()
+        ((formula, node),) = plan.jacobians(y, [x], reader, self.seed)
+        self.numbers.want(node)
+        if formula is not None and formula.size > MOST_SIZE:
+            formula = None
+        named = plan.new_reader(plan.nodes[:-1])
+        ((in_steps, _),) = plan.jacobians(y, [x], named, self.seed)
+        return formula, in_steps, node
+
+    def _adjoints(self):
+        """Node of the derivative of a scalar output by each input and step."""
+        y = self.plan.nodes[-1]
+        if formula_shape(self.plan.shape(y)) != () or not self.source.known:
+            return {}
+        seed = 0 if self.plan.shape(y) == () else None
+        if seed is None:
+            return {}
+        found = {}
+        for x in (*self.wrt, *self.plan.nodes[:-1]):
+            if self._moves(x):
+                (found[x],) = vjp_nodes(self.graph, y, seed, [x])
+                self.numbers.want(found[x])
+        return found
+
+    def _formula(self):
+        try:
+            f = self.plan.new_reader().formula(self.plan.nodes[-1])
+            return f if f.size <= MOST_SIZE else None
+        except (TooLarge, Mismatch):
+            return None
+
+    # ---- records ----
+
+    def _symbol_values(self):
+        plan = self.plan
+        values = {plan.names[x]: self.numbers.of(x) for x in plan.names}
+        values.update({n: np.float64(count) for n, count in plan.counts})
+        for seed in self.seeds.values():
+            values[f"v@{seed}"] = self.graph.values.get(seed)
+        return values
+
+    def _checked(self, formula, node, values, y):
+        """(formula, value): the formula, or None if the numbers disagree."""
+        if formula is None or not self.source.known:
+            return formula, None
+        seed = self.seeds.get(y)
+        seed = None if seed is None else self.graph.values[seed]
+        expected = self.numbers.of(node)
+        if seed is None and len(formula.shape) == 2 and formula.shape[0] == 1:
+            expected = np.reshape(expected, (1, -1))
+        value, good = agrees(formula, expected, values, seed)
+        if good:
+            return formula, value
+        finite = np.isfinite(expected).all() and np.isfinite(value).all()
+        if STRICT and (value is None or finite):
+            raise Disagreement(f"{formula!r} is {value}, not {expected}")
+        return None, None
+
+    def _step(self, read, values, adjoints):
+        x, formula, operands, partials = read
+        plan, made = self.plan, []
+        scalars = all(plan.shape(i) == () for i in (x, *operands))
+        one = len(self.source.variables) == 1 and scalars and len(operands) == 1
+        for i, (own, node) in partials:
+            own, value = self._checked(own, node, values, x)
+            shape = jacobian_shape(plan.shape(x), plan.shape(i))
+            kind = partial_kind(own, plan.shape(x), plan.shape(i))
+            names = plan.names[x], plan.names[i]
+            made.append(Partial(*names, own, shape, kind, value, one))
+        return Step(
+            plan.names[x],
+            plan.facts[x].op,
+            plan.nodes.index(x) + 1,
+            formula,
+            tuple([plan.names[i] for i in operands]),
+            plan.shape(x),
+            tuple(made),
+            self.numbers.of(x),
+            self.numbers.of(adjoints.get(x)),
+        )
+
+    def _derivative(self, x, whole, edges, values):
+        plan = self.plan
+        y = plan.nodes[-1]
+        formula, in_steps, node = whole
+        order = [plan.names[i] for i in plan.nodes]
+        parts = chain.segments(edges, order, plan.names[x], plan.name)
+        together = chain.combined(parts)
+        if together is None:
+            together = in_steps
+        together, _ = self._checked(together, node, values, y)
+        result, value = self._checked(formula, node, values, y)
+        shape = jacobian_shape(plan.shape(y), plan.shape(x))
+        gradient = None
+        if result is not None and result.head == "t" and shape[0] == 1:
+            gradient = tidy(result.args[0])
+        if self.source.known and plan.shape(y) == ():
+            value = self.numbers.of(node)
+        return Derivative(
+            plan.name,
+            plan.names[x],
+            parts,
+            together,
+            result,
+            gradient,
+            shape,
+            partial_kind(result, plan.shape(y), plan.shape(x)),
+            value,
+            any(s.n_paths > 1 for s in parts),
+            len(self.source.variables) == 1 and shape == (1, 1),
+        )
+
+    def _inputs(self, adjoints):
+        plan, found = self.plan, []
+        own = set(self.source.variables)
+        for x, name in plan.inputs.items():
+            if x in plan.facts or name in own:
+                if x not in plan.facts:
+                    plan.reader.node(x)
+                value, adjoint = self.numbers.of(x), self.numbers.of(adjoints.get(x))
+                differentiated = name in self.source.wrt
+                found.append(
+                    Input(
+                        name,
+                        plan.shape(x),
+                        value,
+                        adjoint,
+                        differentiated,
+                        name not in own,
+                    )
+                )
+        return tuple(found)
