@@ -119,7 +119,7 @@ class _Builder:
     # ---- reading: adds nodes to the graph ----
 
     def _read_step(self, x):
-        """(id, formula, operands, [(formula, node) for each operand])."""
+        """(id, formula, operands, [(formulas, node) for each operand])."""
         plan = self.plan
         formula, operands = plan.read(x)
         moving = [i for i in operands if self._moves(i)]
@@ -142,13 +142,12 @@ class _Builder:
         """Derivative of the output by input `x` in terms of the inputs alone."""
         plan, y = self.plan, self.plan.nodes[-1]
         reader = plan.new_reader()
-        ((formula, node),) = plan.jacobians(y, [x], reader, self.seed)
+        ((formulas, node),) = plan.jacobians(y, [x], reader, self.seed)
         self.numbers.want(node)
-        if formula is not None and formula.size > MOST_SIZE:
-            formula = None
+        formulas = tuple([f for f in formulas if f.size <= MOST_SIZE])
         named = plan.new_reader(plan.nodes[:-1])
         ((in_steps, _),) = plan.jacobians(y, [x], named, self.seed)
-        return formula, in_steps, node
+        return formulas, in_steps, node
 
     def _adjoints(self):
         """Node of the derivative of a scalar output by each input and step."""
@@ -182,10 +181,19 @@ class _Builder:
             values[f"v@{seed}"] = self.graph.values.get(seed)
         return values
 
-    def _checked(self, formula, node, values, y):
-        """(formula, value): the formula, or None if the numbers disagree."""
-        if formula is None or not self.source.known:
-            return formula, None
+    def _checked(self, formulas, node, values, y):
+        """(formula, value) of the first formula that agrees with the engine's number;
+        (None, None) if there is none."""
+        if not self.source.known:
+            return (formulas[0] if formulas else None), None
+        for formula in formulas:
+            value = self._agreed(formula, node, values, y)
+            if value is not None:
+                return formula, value
+        return None, None
+
+    def _agreed(self, formula, node, values, y):
+        """The value of `formula`, or None if it disagrees."""
         seed = self.seeds.get(y)
         seed = None if seed is None else self.graph.values[seed]
         expected = self.numbers.of(node)
@@ -193,11 +201,11 @@ class _Builder:
             expected = np.reshape(expected, (1, -1))
         value, good = agrees(formula, expected, values, seed)
         if good:
-            return formula, value
+            return value
         finite = np.isfinite(expected).all() and np.isfinite(value).all()
         if STRICT and (value is None or finite):
             raise Disagreement(f"{formula!r} is {value}, not {expected}")
-        return None, None
+        return None
 
     def _step(self, read, values, adjoints):
         x, formula, operands, partials = read
@@ -229,9 +237,8 @@ class _Builder:
         order = [plan.names[i] for i in plan.nodes]
         parts = chain.segments(edges, order, plan.names[x], plan.name)
         together = chain.combined(parts)
-        if together is None:
-            together = in_steps
-        together, _ = self._checked(together, node, values, y)
+        candidates = in_steps if together is None else (together, *in_steps)
+        together, _ = self._checked(candidates, node, values, y)
         result, value = self._checked(formula, node, values, y)
         shape = jacobian_shape(plan.shape(y), plan.shape(x))
         gradient = None

@@ -27,7 +27,6 @@ from pygradc._explain.model import Fold
 from pygradc._explain.read import formula_shape
 from pygradc._explain.samples import in_sums
 from pygradc._explain.template import ATOM, PRODUCT, SUM, Box, paren
-from pygradc._explain.text import name
 from pygradc._explain.tidy import substitute, tidy
 
 Document = namedtuple("Document", "title sections")
@@ -40,8 +39,9 @@ MOST_SHOWN = 90  # symbols on the right of an equation
 MOST_FACTORS = 7  # of a chain before it is abbreviated
 
 
-def words(text, place=INTRO):
-    return Equation(None, (), place, words=text)
+def words(*pieces, place=INTRO):
+    """A line of prose; its pieces are text and boxes."""
+    return Equation(None, (), place, words=pieces)
 
 
 def document(e):
@@ -93,8 +93,18 @@ def _name(name, shape=()):
     return box(sym(name, formula_shape(shape)))
 
 
-def derivative_box(of, by, sharp):
-    return Box("deriv", ("d" if sharp else "∂", of, by), PRODUCT)
+def _named(e, name_):
+    """The box of the name of an input or step."""
+    for s in (*e.inputs, *e.shown):
+        if s.name == name_:
+            return _name(name_, s.shape)
+    return _name(name_)
+
+
+def derivative_box(e, of, by, sharp):
+    """dy/dx, or ∂y/∂x."""
+    parts = "d" if sharp else "∂", _named(e, of), _named(e, by)
+    return Box("deriv", parts, PRODUCT)
 
 
 # ---- 1 and 2: steps and their partials ----
@@ -104,7 +114,7 @@ def _variables(e):
     blocks = []
     for s in e.steps:
         if isinstance(s, Fold):
-            blocks.append(words(_folded(s), REMARK))
+            blocks.append(words(_folded(s), place=REMARK))
         else:
             note = "" if s.shape == () else size_of(s.shape)
             right = (box(s.formula),)
@@ -141,22 +151,22 @@ def _partials(e):
     blocks = []
     for s in e.steps:
         if isinstance(s, Fold):
-            blocks.append(words("⋮", REMARK))
+            blocks.append(words("⋮", place=REMARK))
             continue
         for p in s.partials:
-            left = derivative_box(p.of, p.by, p.plain)
+            left = derivative_box(e, p.of, p.by, p.plain)
             if p.formula is None:
                 rights = (Box("words", ("not a matrix",), ATOM),)
                 note = _kind(p)
             else:
-                rights, note = tuple(_values_of(p.formula)), _kind(p)
-            blocks.append(Equation(left, rights, note, number(p.value)))
+                rights, note = (piecewise(p.formula),), _kind(p)
+            blocks.append(Equation(left, rights, note, _news(p.formula, p.value)))
     return tuple(blocks)
 
 
-def _values_of(f):
-    """Ways to write a derivative: [z > 0]·x also as cases."""
-    yield piecewise(f)
+def _news(formula, value):
+    """The number, unless the formula is one already."""
+    return "" if formula is not None and formula.head == "num" else number(value)
 
 
 def _kind(p):
@@ -216,7 +226,7 @@ def _signs(f):
 
 
 def _combination(e, d, folded):
-    left = derivative_box(d.of, d.by, d.sharp)
+    left = derivative_box(e, d.of, d.by, d.sharp)
     if not d.segments:
         if folded and d.combined is None:
             return
@@ -226,31 +236,31 @@ def _combination(e, d, folded):
     sharp = d.sharp
     for s in reversed(d.segments):
         if s.n_paths > 1 and len(d.segments) > 1:
-            yield from _total(s, sharp)
+            yield from _total(e, s, sharp)
     if len(d.segments) == 1 and d.segments[0].n_paths > 1:
-        yield from _total(d.segments[0], sharp, d)
+        yield from _total(e, d.segments[0], sharp, d)
         return
     yield from _product(e, d, left)
 
 
-def _total(s, sharp, whole=None):
+def _total(e, s, sharp, whole=None):
     """The total derivative over the ways of one segment."""
-    left = derivative_box(s.of, s.by, _is_sharp(s, sharp))
+    left = derivative_box(e, s.of, s.by, _is_sharp(s, sharp))
     if s.paths:
-        ways = " and ".join(_way(p) for p in s.paths)
-        count = f"{name(s.by)} reaches {name(s.of)} along {s.n_paths} paths"
-        yield words(f"{count}: {ways}")
+        ways = [_way(e, [p[-1].by, *[q.of for q in reversed(p)]]) for p in s.paths]
+        ways = [piece for way in ways for piece in (" and ", *way)][1:]
+        yield words(*_reaches(e, s), " paths: ", *ways)
         symbols = _plus(
-            [_times([derivative_box(p.of, p.by, p.plain) for p in w]) for w in s.paths]
+            [
+                _times([derivative_box(e, p.of, p.by, p.plain) for p in w])
+                for w in s.paths
+            ]
         )
         rights = [symbols]
         if all(p.formula is not None for w in s.paths for p in w):
             rights.append(_plus([_times([box(p.formula) for p in w]) for w in s.paths]))
     else:
-        yield words(
-            f"{name(s.by)} reaches {name(s.of)} along {_grouped(s.n_paths)} paths, "
-            "whose products add up"
-        )
+        yield words(*_reaches(e, s), " paths, whose products add up")
         rights = []
     final = s.formula if s.formula is not None else whole and whole.combined
     if final is not None and final.size <= MOST_SHOWN:
@@ -264,22 +274,33 @@ def _is_sharp(s, sharp):
     return sharp and s.formula is not None and not s.formula.shape
 
 
-def _way(path):
-    return " → ".join([name(path[-1].by), *[name(p.of) for p in reversed(path)]])
+def _way(e, names):
+    """x → u1 → y, as pieces of prose."""
+    if len(names) > 9:
+        names = [*names[:4], "⋯", *names[-4:]]
+    boxes = ["⋯" if n == "⋯" else _named(e, n) for n in names]
+    return [piece for b in boxes for piece in (" → ", b)][1:]
+
+
+def _reaches(e, s):
+    return (
+        _named(e, s.by),
+        " reaches ",
+        _named(e, s.of),
+        f" along {_grouped(s.n_paths)}",
+    )
 
 
 def _product(e, d, left):
     """The product along the chain of segments."""
     names = [d.segments[-1].by, *[s.of for s in reversed(d.segments)]]
     if len(d.segments) > 1:
-        shown = names if len(names) <= 9 else [*names[:4], "⋯", *names[-4:]]
-        chain_ = " → ".join([name(n) for n in shown])
-        yield words(f"multiply along the chain {chain_}")
+        yield words("multiply along the chain ", *_way(e, names))
     symbols, factors, sharp = [], [], d.sharp
     for s in d.segments:
         one = s.paths[0][0] if len(s.paths) == 1 and len(s.paths[0]) == 1 else None
         plain = one.plain if one else _is_sharp(s, sharp)
-        symbols.append(derivative_box(s.of, s.by, plain))
+        symbols.append(derivative_box(e, s.of, s.by, plain))
         factors.append(None if s.formula is None else box(s.formula))
     rights = [_times(_elided(symbols))] if len(symbols) > 1 else []
     if None not in factors:
@@ -292,12 +313,12 @@ def _product(e, d, left):
         yield Equation(left, _distinct(rights))
     shape = _shapes(d, len(d.segments))
     if shape:
-        yield words(shape, REMARK)
+        yield words(shape, place=REMARK)
     if shape and _all_diagonal(d):
         yield words(
             "every factor is diagonal, and so is the product: "
             "diag(∂f_i/∂g_i · ∂g_i/∂x_i)",
-            REMARK,
+            place=REMARK,
         )
 
 
@@ -371,7 +392,7 @@ def _distinct(boxes):
 
 
 def _result(e, d):
-    left = derivative_box(d.of, d.by, d.sharp)
+    left = derivative_box(e, d.of, d.by, d.sharp)
     note = "" if d.shape == (1, 1) else f"{d.shape[0]}×{d.shape[1]}"
     if d.result is None:
         if not d.segments and d.value is not None and not np.any(d.value):
@@ -384,7 +405,7 @@ def _result(e, d):
         return
     rights = [*_substituted(e, d), piecewise(d.result)]
     rights += in_sums(d.result)
-    yield Equation(left, _distinct(rights), note, number(d.value))
+    yield Equation(left, _distinct(rights), note, _news(d.result, d.value))
     if d.gradient is not None and _has_product(d.gradient):
         turned = Box("sup", (paren(left), Box("transpose", (), ATOM)), PRODUCT)
         yield Equation(turned, (piecewise(d.gradient),))

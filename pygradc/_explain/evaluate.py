@@ -55,6 +55,9 @@ def _prod(f, args, values):
             result = result / _power(a, -e)
         else:
             result = result * _power(a, e)
+    for b, a in zip(f.args, args, strict=True):
+        if b.head == "ind":  # [false] annihilates what has no value
+            result = np.where(np.asarray(a) == 0, 0.0, result)
     if coefficient != int(coefficient) and not isinstance(coefficient, float):
         return result * coefficient.numerator / coefficient.denominator
     return _number(coefficient) * result

@@ -222,6 +222,8 @@ def _product(coefficient, bases, shape):
     for base, exponent in bases.items():
         if exponent == 0 or _is_guard(base, bases):
             continue
+        if base.head == "ind":
+            exponent = 1
         if base.head == "num" and exponent == int(exponent):
             coefficient *= base.data ** int(exponent)
         else:
@@ -326,12 +328,26 @@ def call(name, *args, details=(), shape=None):
         inner = args[0].data[0]
         if inner == "relu" and name == "gt" and is_zero(args[1]):
             return call("gt", args[0].args[0], args[1])
+        if inner in ("maximum", "minimum"):
+            others = list(args[0].args)
+            for bound in others:  # max(x, a) < b asks x < b if a < b
+                if _within(inner, name, bound, args[1]):
+                    others.remove(bound)
+                    return call(name, others[0], args[1])
         if inner in ("maximum", "minimum") and _BOUNDED[inner][0] == name:
             others = list(args[0].args)
             if args[1] in others:
                 others.remove(args[1])
                 return call(name, others[0], args[1])
     return Formula("call", args, (name, details), shape)
+
+
+def _within(inner, name, bound, other):
+    if bound.head != "num" or other.head != "num":
+        return False
+    if inner == "maximum":
+        return name == "lt" and bound.data < other.data
+    return name == "gt" and bound.data > other.data
 
 
 def negated(condition):

@@ -29,7 +29,8 @@ _FAMOUS = (
     (math.log(10), "ln 10"),
     (math.sqrt(2), "√2"),
     (math.e, "e"),
-    (1 / math.sqrt(math.pi), "1/√π"),
+    (math.sqrt(math.pi), "√π"),
+    (math.sqrt(2 * math.pi), "√(2π)"),
 )
 
 
@@ -51,9 +52,12 @@ def number(value):
     if value != value or value == math.inf:
         return Box("name", ("NaN" if value != value else "∞", False), ATOM)
     for constant, name in _FAMOUS:
-        ratio = Fraction(value / constant).limit_denominator(180)
-        if ratio and float(ratio) * constant == value and ratio.numerator < 100:
-            return _famous(ratio, name)
+        for part, inverse in ((value / constant, False), (1 / value / constant, True)):
+            ratio = Fraction(part).limit_denominator(180)
+            if 0 < ratio.numerator < 100 and abs(float(ratio) / part - 1) < 4e-16:
+                shown = _famous(ratio, name)
+                one = Box("number", ("1",), ATOM)
+                return Box("frac", (one, shown), PRODUCT) if inverse else shown
     digits, _, exponent = repr(value).partition("e")
     if not exponent:
         return Box("number", (digits,), ATOM)
@@ -150,22 +154,18 @@ def _product_box(f):
     arrays = [(b, e) for b, e in factors if b.shape]
     arrays = [a for a in arrays if a[0].head != "ones"] or arrays
     if scalars and arrays and not _is_plain(arrays):
-        front = _fraction(size, scalars)
-        if front.binds < PRODUCT:
-            front = paren(front)
-        if front.kind == "frac":
-            front = paren(front)
+        front = _in_front(_fraction(size, scalars))
         parts = [*sign, front, op("·"), _fraction(1, arrays)]
         return row(*parts)
     if arrays and not isinstance(size, float) and size.denominator > 1:
         if not _is_plain(arrays):
-            front = paren(number(size))
+            front = _in_front(number(size))
             return row(*sign, front, op("·"), _fraction(1, scalars + arrays))
     long = [a for a in scalars if _is_long(a)]
     short = [a for a in scalars if not _is_long(a)]
     front = _fraction(size, short)
     if long and not arrays and front.kind == "frac":
-        return row(*sign, paren(front), op("·"), _fraction(1, long))
+        return row(*sign, _in_front(front), op("·"), _fraction(1, long))
     body = _fraction(size, scalars + arrays)
     return row(*sign, body) if sign else body
 
@@ -175,6 +175,13 @@ def _is_long(factor):
     base, e = factor
     inner = base.head == "call" and base.data[0] in ("total", "mean")
     return e == 1 and (inner or base.head in ("dot", "ind", "cases"))
+
+
+def _in_front(front):
+    """A scalar before an array; on one line a fraction needs brackets there."""
+    if front.kind == "frac":
+        return Box("group", (front,), ATOM)
+    return front if front.binds >= PRODUCT else paren(front)
 
 
 def _is_plain(arrays):
@@ -303,9 +310,7 @@ def _product_box_of(scalar, rest):
     if front.kind == "number":
         plain = rest.args[0].head in ("sym", "diag") or inner.binds == ATOM
         return row(*sign, front, op("" if plain else "·"), inner)
-    if front.kind == "frac" or front.binds < PRODUCT:
-        front = paren(front)
-    return row(*sign, front, op("·"), inner)
+    return row(*sign, _in_front(front), op("·"), inner)
 
 
 def _split(scalar):

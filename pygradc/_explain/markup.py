@@ -26,10 +26,11 @@ _SIGNS = {
 }
 _CONSTANTS = {
     "π": r"\pi",
-    "ln 2": r"\ln{\left(2\right)}",
-    "ln 10": r"\ln{\left(10\right)}",
+    "ln 2": r"\ln\left(2\right)",
+    "ln 10": r"\ln\left(10\right)",
     "√2": r"\sqrt{2}",
-    "1/√π": r"\frac{1}{\sqrt{\pi}}",
+    "√π": r"\sqrt{\pi}",
+    "√(2π)": r"\sqrt{2 \pi}",
     "⋯": r"\cdots",
 }
 _FENCES = {
@@ -86,10 +87,12 @@ def _row(*parts):
 
 
 def _op(sign, spaced):
-    if spaced == "thin" or sign == "":
+    if spaced == "thin":
         return r" \, "
+    if sign == "":
+        return " "
     shown = _SIGNS.get(sign, sign)
-    return f" {shown} " if spaced is True else shown
+    return f" {shown.strip()} " if spaced is True else shown
 
 
 def _frac(top, bottom):
@@ -113,7 +116,7 @@ def _fn(shown):
 
 def _func(head, args):
     inner = ", ".join(spell(a) for a in args)
-    return rf"{spell(head)}{{\left({inner}\right)}}"
+    return rf"{spell(head)}\left({inner}\right)"
 
 
 def _fence(opening, inner, closing):
@@ -140,7 +143,7 @@ def _cases(*parts):
 
 def _deriv(d, of, by):
     sign = "d" if d == "d" else r"\partial "
-    return rf"\frac{{{sign}{name(of)}}}{{{sign}{name(by)}}}"
+    return rf"\frac{{{sign}{spell(of)}}}{{{sign}{spell(by)}}}"
 
 
 _SPELL = {
@@ -163,6 +166,7 @@ _SPELL = {
     "column": lambda *parts: _matrix([[e] for e in parts]),
     "cases": _cases,
     "code": lambda shown: rf"\mathtt{{{shown.translate(_ESCAPED)}}}",
+    "group": spell,
     "words": lambda shown: rf"\text{{{shown.translate(_ESCAPED)}}}",
     "deriv": _deriv,
     "bigsum": lambda under, inner: rf"\sum_{{{spell(under)}}} {spell(inner)}",
@@ -226,12 +230,21 @@ def latex(doc):
             if isinstance(group, list):
                 out += ["\\[", _aligned(group), "\\]"]
             else:
-                out.append(group.words.translate(_ESCAPED) + _end(group))
+                out.append(_prose(group, _ESCAPED) + _end(group))
     return "\n".join(out) + "\n"
 
 
+def _prose(block, escaped):
+    return "".join(
+        p.translate(escaped) if isinstance(p, str) else f"${spell(p)}$"
+        for p in block.words
+    )
+
+
 def _end(block):
-    return "" if block.words[-1:] in ".⋮" else "." if block.note == REMARK else ":"
+    if block.words == ("⋮",):
+        return ""
+    return "." if block.note == REMARK else ":"
 
 
 def markdown(doc):
@@ -243,7 +256,7 @@ def markdown(doc):
             if isinstance(group, list):
                 out += ["", "$$", _aligned(group), "$$"]
             else:
-                out += ["", group.words.replace("_", r"\_") + _end(group)]
+                out += ["", _prose(group, {ord("_"): r"\_"}) + _end(group)]
     return "\n".join(out) + "\n"
 
 

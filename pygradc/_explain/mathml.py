@@ -86,7 +86,7 @@ def _cases(*parts):
 
 
 def _deriv(d, of, by):
-    top, bottom = (_tag("mrow", _mo(d), name(n)) for n in (of, by))
+    top, bottom = (_tag("mrow", _mo(d), spell(n)) for n in (of, by))
     return _tag("mfrac", top, bottom)
 
 
@@ -117,6 +117,7 @@ _SPELL = {
     "column": lambda *parts: _matrix([[e] for e in parts]),
     "cases": _cases,
     "code": lambda shown: _tag("mtext", escape(shown), mathvariant="monospace"),
+    "group": spell,
     "words": lambda shown: _tag("mtext", escape(shown)),
     "deriv": _deriv,
     "bigsum": _bigsum,

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from pygradc._explain.mathml import equation
+from pygradc._explain.mathml import equation, math, spell
 
 _STYLE = """
 .pg-explain { font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; color: #1b1b1f; }
@@ -35,12 +35,19 @@ def fragment(doc):
         out.append(f"<section><h2>{i}. {escape(section.title)}</h2>")
         for block in section.blocks:
             if block.left is None:
-                out.append(f"<p>{escape(block.words)}</p>")
+                out.append(f"<p>{_prose(block)}</p>")
             else:
                 out.append(_equation(block))
         out.append("</section>")
     out.append("</div>")
     return "\n".join(out)
+
+
+def _prose(block):
+    return "".join(
+        escape(p) if isinstance(p, str) else math(spell(p), display=False)
+        for p in block.words
+    )
 
 
 def _equation(block):

@@ -22,7 +22,7 @@ def plain(doc):
             if block.left is None:
                 if at and block.note == INTRO:
                     out.append("")
-                out += _wrapped(block.words)
+                out += _wrapped("".join(map(_piece, block.words)))
                 continue
             if (
                 before.left is None
@@ -37,6 +37,10 @@ def plain(doc):
 def _left_width(blocks):
     widths = [width_of(spell(b.left)) for b in blocks if b.left is not None]
     return max(widths, default=0)
+
+
+def _piece(piece):
+    return piece if isinstance(piece, str) else spell(piece)
 
 
 def width_of(text):
@@ -84,6 +88,8 @@ def _right(head, b):
     if b.kind == "cases":
         shown = [(spell(v), spell(c) if c else None) for v, c in b.parts]
         wide = max(width_of(v) for v, _ in shown)
+        if wide > WIDTH // 2:
+            return _broken(head, spell(b))
         lines = []
         for i, (value, condition) in enumerate(shown):
             start = head if i == 0 else " " * width_of(head)

@@ -15,7 +15,7 @@ from pygradc._explain.formula import (
     split_scalars,
     sym,
 )
-from pygradc._explain.layout import box, op, row
+from pygradc._explain.layout import _in_front, box, op, row
 from pygradc._explain.matrix import OPAQUE, dot, t
 from pygradc._explain.template import ATOM, SUM, Box, paren
 from pygradc._explain.tidy import tidy
@@ -143,7 +143,7 @@ def _sum_box(scalar, body, condition, tail):
     parts = []
     if not is_one(scalar):
         front = box(scalar)
-        parts += [front if front.kind == "number" else paren(front), op("·")]
+        parts += [_in_front(front), op("·")]
     under = Box("name", ("i", False), ATOM)
     if condition is not None:
         under = row(under, op(": "), box(condition))

@@ -7,8 +7,8 @@ import numpy as np
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
 from pygradc._graph import Graph, traced_call, tracing
-from pygradc._lib import CODES, DEFERRED, DIFFERENTIATED, VARIABLE
-from pygradc._trace import differentiable_array
+from pygradc._lib import CODES, DEFERRED, DIFFERENTIATED, VARIABLE, lib
+from pygradc._trace import LEVELS, differentiable_array
 
 
 class Source:
@@ -29,6 +29,8 @@ class Source:
 
     def __init__(self, graph, variables, y, known, function=None):
         self.graph, self.variables, self.y, self.known = graph, variables, y, known
+        if any(x.id == y.id for x in variables.values()):  # y = x is a step, too
+            self.y = Expr(graph, lib.gradc_ident(graph.h, y.id, 0), y.code)
         self.function = function
         self.values = {}  # of explicit variables, by id
         if y.code > 1:
@@ -179,7 +181,7 @@ def _argument(graph, arg, name, variables):
         array = np.asarray(differentiable_array(leaf, f"argument {own}"), order="C")
         if array.dtype not in CODES:
             array = array.astype(float)
-        node = graph.leaf(array, VARIABLE | DIFFERENTIATED)
+        node = graph.leaf(array, VARIABLE | DIFFERENTIATED | LEVELS[0])
         variables[own] = Expr(graph, node, CODES[array.dtype], array.shape)
         made.append(variables[own])
     return _tree.unflatten(structure, iter(made))

@@ -5,11 +5,11 @@ broadcasts, conversions, single elements) are no operator to a reader and go int
 formula of the step that uses them; so does the sum inside a mean.
 """
 
-from pygradc._explain.formula import Mismatch, TooLarge, sym, symbols
+from pygradc._explain.formula import ONE, Mismatch, TooLarge, sym, symbols
 from pygradc._explain.matrix import t
 from pygradc._explain.operator import kind_of, matrix_of
 from pygradc._explain.read import Reader, formula_shape
-from pygradc._explain.tidy import tidy
+from pygradc._explain.tidy import substitute, tidy
 from pygradc._lib import BOOL
 from pygradc._program import vjp_nodes
 
@@ -163,7 +163,8 @@ class Plan:
 
     def jacobians(self, y, xs, reader, seeds):
         """Formulas of the derivatives of node `y` by the nodes `xs`, and the nodes of
-        their products with the seed: a list of (formula or None, node)."""
+        their products with the seed: a list of (formulas, node), where the formulas are
+        the one to show and the one to fall back to, if there are any."""
         shape = formula_shape(self.shape(y))
         seed, known = 0, None
         if self.shape(y) != ():
@@ -175,30 +176,20 @@ class Plan:
 
 
 def _jacobian(reader, node, seed, shape):
-    """The Jacobian, in numerator layout, whose product with the seed `node` is."""
+    """The Jacobian, in numerator layout, whose product with the seed `node` is: as a
+    person would write it, and as it was read; () if it cannot be written."""
     try:
         pulled = reader.formula(node)
         if seed is None or shape == ():
-            if seed is not None:
-                pulled = _without_seed(pulled, seed)
-            if pulled is None:
-                return None
-            pulled = tidy(pulled)
-            if len(pulled.shape) == 2 and pulled.shape[1] == 1:
-                return t(pulled)
-            return pulled
+            if seed is not None:  # a scalar: put to 1
+                pulled = substitute(pulled, {seed.data: ONE})
+            column = len(pulled.shape) == 2 and pulled.shape[1] == 1
+            both = tidy(pulled), pulled
+            return tuple([t(f) for f in both]) if column else both
         matrix = matrix_of(pulled, seed)
-        return None if matrix is None else tidy(t(tidy(matrix)))
+        return () if matrix is None else (tidy(t(tidy(matrix))), t(matrix))
     except (TooLarge, Mismatch, RecursionError):
-        return None
-
-
-def _without_seed(f, seed):
-    """f / seed for a scalar seed: the seed is put to 1."""
-    from pygradc._explain.formula import ONE
-    from pygradc._explain.tidy import substitute
-
-    return substitute(f, {seed.data: ONE})
+        return ()
 
 
 def jacobian_shape(of, by):

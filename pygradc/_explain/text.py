@@ -169,8 +169,9 @@ _SPELL = {
     "column": _column,
     "cases": _cases,
     "code": lambda shown: shown,
+    "group": lambda inner: f"({spell(inner)})",
     "words": lambda shown: shown,
-    "deriv": lambda d, of, by: f"{d}{name(of)}/{d}{name(by)}",
+    "deriv": lambda d, of, by: f"{d}{spell(of)}/{d}{spell(by)}",
     "bigsum": lambda under, inner: f"Σ_{_under(under)} {spell(inner)}",
     "index": lambda base, index: f"{spell(base)}[{spell(index)}]",
 }

@@ -17,6 +17,7 @@ from pygradc._explain.formula import (
     item,
     mul,
     num,
+    ones,
     power,
     split_scalars,
     total,
@@ -94,12 +95,23 @@ def tidy(f):
 
 
 def _tidy_sum(f):
-    f = _common_ends(_common_factors(written_out(f)))
+    f = _common_ends(_common_factors(_diagonals(written_out(f))))
     if f.head != "sum" or not any(a.head == "t" for a in f.args):
         return f
     pairs = sorted(zip(f.args, f.data, strict=True), key=lambda p: p[0].head == "t")
     args, coefficients = zip(*pairs, strict=True)
     return Formula("sum", args, coefficients, f.shape)
+
+
+def _diagonals(f):
+    """A sum of diagonal matrices is one."""
+    if f.head != "sum" or len(f.shape) != 2:
+        return f
+    if any(a.head not in ("diag", "eye") for a in f.args):
+        return f
+    column = (f.shape[0], 1)
+    parts = [a.args[0] if a.args else ones(column) for a in f.args]
+    return diag(add(*[mul(num(c), p) for c, p in zip(f.data, parts, strict=True)]))
 
 
 def _common_factors(f):
