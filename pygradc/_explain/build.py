@@ -6,14 +6,16 @@ from pygradc._explain import chain
 from pygradc._explain.check import STRICT, Disagreement, Numbers, agrees
 from pygradc._explain.formula import Mismatch, TooLarge
 from pygradc._explain.model import Derivative, Explanation, Input, Partial, Step
-from pygradc._explain.read import formula_shape
+from pygradc._explain.order import SHOWN
 from pygradc._explain.source import source_of
 from pygradc._explain.steps import Plan, jacobian_shape, partial_kind
 from pygradc._explain.tidy import tidy
-from pygradc._lib import DATA
+from pygradc._lib import DATA, VARIABLE
 from pygradc._program import vjp_nodes
 
 MOST_SIZE = 120  # symbols of a formula in terms of the inputs alone
+MOST_TITLE = 40  # symbols of the function itself
+MOST_NODES = 200_000  # of a graph whose derivatives are computed
 
 
 def explain(f, *args, wrt=None, at=None):
@@ -93,11 +95,11 @@ class _Builder:
         adjoints = self._adjoints()
         formula = self._formula()
         if self.source.known:
-            for x in (*plan.inputs, *plan.nodes):
+            for x in plan.names:
                 want(x)
             self.numbers.run()
         values = self._symbol_values()
-        steps = tuple([self._step(r, values, adjoints) for r in read])
+        steps = [self._step(r, values, adjoints) for r in read]
         edges = {s.name: {p.by: p for p in s.partials} for s in steps}
         derivatives = tuple(
             [
@@ -105,14 +107,16 @@ class _Builder:
                 for x, w in zip(self.wrt, whole, strict=True)
             ]
         )
+        if plan.order.fold is not None:
+            steps.insert(SHOWN, plan.order.fold)
         return Explanation(
             plan.name,
             formula,
             self._inputs(adjoints),
-            steps,
+            tuple(steps),
             derivatives,
             self.numbers.of(plan.nodes[-1]),
-            len(plan.nodes),
+            len(plan.order.nodes),
             plan.counts,
         )
 
@@ -131,6 +135,8 @@ class _Builder:
 
     def _moves(self, x):
         """Whether node `x` depends on a variable to differentiate with respect to."""
+        if self.plan.order.large:
+            return bool(self.graph.role(x) & VARIABLE) and self.graph.code(x) <= 1
         if not hasattr(self, "_moving"):
             self._moving = set(self.wrt)
             for y in sorted(self.plan.facts):
@@ -141,7 +147,14 @@ class _Builder:
     def _read_whole(self, x):
         """Derivative of the output by input `x` in terms of the inputs alone."""
         plan, y = self.plan, self.plan.nodes[-1]
+        if plan.order.size > MOST_NODES:
+            return (), (), None
+        if plan.order.large:
+            ((_, node),) = plan.jacobians(y, [x], None, self.seed)
+            self.numbers.want(node)
+            return (), (), node
         reader = plan.new_reader()
+        reader.folded = lambda x: None
         ((formulas, node),) = plan.jacobians(y, [x], reader, self.seed)
         self.numbers.want(node)
         formulas = tuple([f for f in formulas if f.size <= MOST_SIZE])
@@ -151,23 +164,23 @@ class _Builder:
 
     def _adjoints(self):
         """Node of the derivative of a scalar output by each input and step."""
-        y = self.plan.nodes[-1]
-        if formula_shape(self.plan.shape(y)) != () or not self.source.known:
+        y, found = self.plan.nodes[-1], {}
+        if self.plan.shape(y) != () or not self.source.known or self.plan.order.large:
             return {}
-        seed = 0 if self.plan.shape(y) == () else None
-        if seed is None:
-            return {}
-        found = {}
         for x in (*self.wrt, *self.plan.nodes[:-1]):
             if self._moves(x):
-                (found[x],) = vjp_nodes(self.graph, y, seed, [x])
+                (found[x],) = vjp_nodes(self.graph, y, 0, [x])
                 self.numbers.want(found[x])
         return found
 
     def _formula(self):
         try:
-            f = self.plan.new_reader().formula(self.plan.nodes[-1])
-            return f if f.size <= MOST_SIZE else None
+            if self.plan.order.large:
+                return None
+            reader = self.plan.new_reader()
+            reader.folded = lambda x: None
+            f = reader.formula(self.plan.nodes[-1])
+            return f if f.size <= MOST_TITLE else None
         except (TooLarge, Mismatch):
             return None
 
@@ -202,8 +215,9 @@ class _Builder:
         value, good = agrees(formula, expected, values, seed)
         if good:
             return value
-        finite = np.isfinite(expected).all() and np.isfinite(value).all()
-        if STRICT and (value is None or finite):
+        if STRICT and (
+            value is None or np.isfinite([*expected.flat, *value.flat]).all()
+        ):
             raise Disagreement(f"{formula!r} is {value}, not {expected}")
         return None
 
@@ -221,7 +235,7 @@ class _Builder:
         return Step(
             plan.names[x],
             plan.facts[x].op,
-            plan.nodes.index(x) + 1,
+            plan.order.index(x) + 1,
             formula,
             tuple([plan.names[i] for i in operands]),
             plan.shape(x),
@@ -235,7 +249,10 @@ class _Builder:
         y = plan.nodes[-1]
         formula, in_steps, node = whole
         order = [plan.names[i] for i in plan.nodes]
-        parts = chain.segments(edges, order, plan.names[x], plan.name)
+        if plan.order.fold is None:
+            parts = chain.segments(edges, order, plan.names[x], plan.name)
+        else:
+            parts = chain.folded(edges, order) if plan.order.chain else ()
         together = chain.combined(parts)
         candidates = in_steps if together is None else (together, *in_steps)
         together, _ = self._checked(candidates, node, values, y)
@@ -244,7 +261,7 @@ class _Builder:
         gradient = None
         if result is not None and result.head == "t" and shape[0] == 1:
             gradient = tidy(result.args[0])
-        if self.source.known and plan.shape(y) == ():
+        if self.source.known and plan.shape(y) == () and node is not None:
             value = self.numbers.of(node)
         return Derivative(
             plan.name,

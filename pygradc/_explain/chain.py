@@ -96,6 +96,18 @@ def _accumulated(edges, inner):
         return None
 
 
+def folded(edges, order):
+    """Segments of a chain of which only the ends are known; one without paths stands
+    for what lies between."""
+    found = []
+    for name in reversed(order):
+        ((by, partial),) = edges[name].items() or ((None, None),)
+        if found and found[-1].by != name:
+            found.append(Segment(found[-1].by, name, (), 0, None))
+        found.append(Segment(name, by, ((partial,),), 1, partial.formula))
+    return tuple(found)
+
+
 def combined(parts):
     """The product of the segments' derivatives, or None."""
     try:

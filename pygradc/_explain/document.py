@@ -36,7 +36,13 @@ Equation = namedtuple("Equation", "left rights note value words", defaults=("", 
 INTRO, REMARK = "intro", "remark"  # words before the equations they belong to, or after
 
 MOST_SHOWN = 90  # symbols on the right of an equation
+DOTS = Box("constant", ("⋯",), ATOM)
+MOST_TOTALS = 3  # sums over paths that are written out
 MOST_FACTORS = 7  # of a chain before it is abbreviated
+
+
+REACHES, ADDED = " reaches ", ", whose contributions add up along all paths"
+TOO_LONG = " in terms of the inputs alone is too long to show"
 
 
 def words(*pieces, place=INTRO):
@@ -53,7 +59,8 @@ def _head(e):
     right = (box(e.formula),) if e.formula is not None else ()
     if not right:
         arguments = ", ".join(i.name for i in e.inputs if not i.given)
-        right = (Box("code", (f"{e.name}({arguments})",), ATOM),)
+        f = "f" if e.name != "f" else "g"
+        right = (Box("code", (f"{f}({arguments})",), ATOM),)
     note = ", ".join(f"{letter} = {n}" for letter, n in e.counts)
     return Equation(_name(e.name, e.steps[-1].shape), right, note, number(e.value))
 
@@ -228,15 +235,21 @@ def _signs(f):
 def _combination(e, d, folded):
     left = derivative_box(e, d.of, d.by, d.sharp)
     if not d.segments:
-        if folded and d.combined is None:
+        if folded:
+            steps = f" through {_grouped(e.n_steps)} steps"
+            yield words(_named(e, d.by), REACHES, _named(e, d.of), steps, ADDED)
             return
-        if d.combined is not None and not folded:
+        if d.combined is not None:
             yield Equation(left, (box(d.combined),))
         return
     sharp = d.sharp
-    for s in reversed(d.segments):
-        if s.n_paths > 1 and len(d.segments) > 1:
+    several = [s for s in reversed(d.segments) if s.n_paths > 1]
+    if len(d.segments) > 1:
+        for s in several[:MOST_TOTALS]:
             yield from _total(e, s, sharp)
+        if len(several) > MOST_TOTALS:
+            more = len(several) - MOST_TOTALS
+            yield words(f"⋮  {more} more such sums", place=REMARK)
     if len(d.segments) == 1 and d.segments[0].n_paths > 1:
         yield from _total(e, d.segments[0], sharp, d)
         return
@@ -300,6 +313,10 @@ def _product(e, d, left):
     for s in d.segments:
         one = s.paths[0][0] if len(s.paths) == 1 and len(s.paths[0]) == 1 else None
         plain = one.plain if one else _is_sharp(s, sharp)
+        if s.n_paths == 0:  # what is folded
+            symbols.append(DOTS)
+            factors.append(DOTS)
+            continue
         symbols.append(derivative_box(e, s.of, s.by, plain))
         factors.append(None if s.formula is None else box(s.formula))
     rights = [_times(_elided(symbols))] if len(symbols) > 1 else []
@@ -354,8 +371,7 @@ def _all_diagonal(d):
 def _elided(factors):
     if len(factors) <= MOST_FACTORS:
         return factors
-    dots = Box("constant", ("⋯",), ATOM)
-    return [*factors[:3], dots, *factors[-3:]]
+    return [*factors[:3], DOTS, *factors[-3:]]
 
 
 def _times(factors):
@@ -398,10 +414,12 @@ def _result(e, d):
         if not d.segments and d.value is not None and not np.any(d.value):
             yield Equation(left, (box(zeros(())),), note)
         elif d.value is not None:
-            text = "too long to write in terms of the inputs alone"
-            yield Equation(left, (Box("words", (text,), ATOM),), note, number(d.value))
+            note = "the formula in terms of the inputs alone is too long to show"
+            many = f"{np.size(d.value)} numbers"
+            shown = Box("words", (number(d.value) or many,), ATOM)
+            yield Equation(left, (shown,), note)
         elif d.combined is None:
-            yield words("the formula in terms of the inputs alone is too long to show")
+            yield words(derivative_box(e, d.of, d.by, d.sharp), TOO_LONG)
         return
     rights = [*_substituted(e, d), piecewise(d.result)]
     rights += in_sums(d.result)

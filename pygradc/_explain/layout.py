@@ -100,6 +100,7 @@ def _sum_box(f):
     parts = []
     for i, (coefficient, unit) in enumerate(terms):
         bare = unit.args[0] if _is_spread(unit) else unit
+        bare = ONE if unit.head == "ones" else bare
         if coefficient < 0:
             parts.append(op("−", i > 0))
         elif i:
@@ -211,7 +212,7 @@ def _times(size, factors):
     boxes = [(_power_box(b, e), b, e) for b, e in factors]
     if size == 1 and len(boxes) == 1:
         return boxes[0][0]
-    parts = [] if size == 1 else [_bracketed(number(size), PRODUCT)]
+    parts = [] if size == 1 else [_in_front(number(size))]
     before = None if size == 1 else "number"
     n_arrays = sum(1 for b, _ in factors if b.shape)
     for inner, base, _ in boxes:
@@ -222,10 +223,6 @@ def _times(size, factors):
         parts.append(inner if tight else paren(inner))
         before = base
     return row(*parts)
-
-
-def _bracketed(inner, least):
-    return inner if inner.binds >= least else paren(inner)
 
 
 def _between(before, base, inner):
@@ -351,7 +348,10 @@ def _call_box(f):
     if name in ("total", "mean", "sum", "prod_of", "diagonal", "max", "min"):
         shown = {"total": "sum", "prod_of": "prod", "diagonal": "diagonal"}
         return template.function(shown.get(name, name), args)
-    if details or name in ("truth",):
+    if name == "unit":
+        index = Box("number", (str(details[1] + 1),), ATOM)
+        return Box("sub", (Box("bold", ("e",), ATOM), index), ATOM)
+    if details:
         return template.function(name, args)
     return template.fill(name, args)
 

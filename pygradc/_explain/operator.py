@@ -177,6 +177,9 @@ def kind_of(f):
         return "scalar"
     if f.head in ("eye", "zeros", "diag"):
         return {"eye": "identity", "zeros": "zero", "diag": "diagonal"}[f.head]
+    inner = f.args[0] if f.head == "t" else f
+    if inner.head == "call" and inner.data[0] == "unit":
+        return "one-hot"
     if f.head == "prod" and len(f.shape) == 2:
         matrices = [b for b in f.args if b.shape]
         if len(matrices) == 1 and matrices[0].head in ("eye", "diag"):

@@ -137,7 +137,7 @@ def _is_condition(f):
 
 CONDITIONS = frozenset(
     "eq ge gt isfinite isinf isnan le lt ne logical_and logical_not logical_or "
-    "logical_xor where truth".split()
+    "logical_xor where".split()
 )
 
 
@@ -205,6 +205,9 @@ def _pad(node, args, shapes):
     (x,) = args
     if len(node.shape) == 1 and not x.shape and node.shape[0] <= MOST_ELEMENTS:
         return _unit(node.shape[0], node.attrs[0], x)
+    if len(node.shape) == 1 and not x.shape:
+        n, i = node.shape[0], node.attrs[0]
+        return mul(x, call("unit", details=(n, i), shape=(n, 1)))
     return opaque("pad", args, node, shapes)
 
 
@@ -294,12 +297,15 @@ class Reader:
     graph : Graph
     names : dict
         Formulas that stand for nodes and are not looked into, by id.
-    means : frozenset of int
-        Constants that count the elements of a mean; see `steps`.
+    nodes : dict, optional
+        Facts about nodes, by id, shared with other readers.
+    folded : callable, optional
+        Gives the formula that stands for a node that is not named, or None.
     """
 
-    def __init__(self, graph, names, nodes=None):
+    def __init__(self, graph, names, nodes=None, folded=lambda x: None):
         self.graph = graph
+        self.folded = folded
         self.names = names
         self.known = dict(names)
         self.nodes = {} if nodes is None else nodes
@@ -323,6 +329,10 @@ class Reader:
         while stack:
             at = stack.pop()
             if at not in self.known and at not in wanted:
+                symbol = self.folded(at)
+                if symbol is not None:
+                    self.known[at] = symbol
+                    continue
                 wanted.add(at)
                 stack += self.node(at).ins
                 if len(wanted) > MOST_NODES:
