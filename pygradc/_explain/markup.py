@@ -105,6 +105,10 @@ def _sup(base, exponent):
 
 
 def _sub(base, index):
+    if base.kind == "name":  # element 1 of u3 is u_{3,1}
+        letters, own = _accented(*base.parts)
+        if own:
+            return f"{letters}_{{{own},{spell(index)}}}"
     return f"{{{spell(base)}}}_{{{spell(index)}}}"
 
 

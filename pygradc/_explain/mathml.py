@@ -6,6 +6,8 @@ from pygradc._explain.layout import name_parts
 from pygradc._explain.template import ATOM, paren
 from pygradc._explain.text import GREEK
 
+# what browsers heed of mathvariant is "normal" alone
+_BOLD = {"mathvariant": "normal", "style": "font-weight: bold"}
 _ACCENTS = {"hat": "^", "bar": "¯", "tilde": "~"}
 
 
@@ -37,7 +39,7 @@ def name(shown, bold=False):
     if shown.endswith("@i"):
         return _tag("msub", name(shown[:-2], bold), "<mi>i</mi>")
     parts = name_parts(shown)
-    attributes = {"mathvariant": "bold"} if bold else {}
+    attributes = _BOLD if bold else {}
     base = _tag("mi", escape(GREEK.get(parts.letters, parts.letters)), **attributes)
     if parts.accent:
         base = _tag("mover", base, _mo(_ACCENTS[parts.accent]), accent="true")
@@ -48,6 +50,15 @@ def name(shown, bold=False):
 
 def _row(*parts):
     return _tag("mrow", *[spell(b) for b in parts])
+
+
+def _sub(base, index):
+    own = name_parts(base.parts[0]).index if base.kind == "name" else None
+    if own is None:
+        return _tag("msub", spell(base), spell(index))
+    shown, bold = base.parts  # element 1 of u3 is u with index 3,1
+    both = _tag("mrow", _tag("mn", own), _mo(","), spell(index))
+    return _tag("msub", name(shown.replace(own, "", 1), bold), both)
 
 
 def _op(sign, spaced):
@@ -65,9 +76,16 @@ def _func(head, args):
     return _tag("mrow", spell(head), _mo("\u2061"), body)
 
 
-def _table(rows, **attributes):
-    body = [_tag("mtr", *[_tag("mtd", e) for e in r]) for r in rows]
-    return _tag("mtable", *body, **attributes)
+def _table(rows, aligned=()):
+    """A table whose columns are aligned to these sides, or to the middle."""
+
+    def cell(e, i):
+        if i >= len(aligned):
+            return _tag("mtd", e)
+        return _tag("mtd", e, style=f"text-align: {aligned[i]}")
+
+    body = [_tag("mtr", *[cell(e, i) for i, e in enumerate(r)]) for r in rows]
+    return _tag("mtable", *body)
 
 
 def _matrix(rows):
@@ -82,11 +100,12 @@ def _cases(*parts):
         if condition is not None:
             when = _tag("mrow", _tag("mtext", "if\u00a0"), spell(condition))
         rows.append([spell(value), when])
-    return _tag("mrow", _mo("{"), _table(rows, columnalign="left"))
+    return _tag("mrow", _mo("{"), _table(rows, ("left", "left")))
 
 
 def _deriv(d, of, by):
-    top, bottom = (_tag("mrow", _mo(d), spell(n)) for n in (of, by))
+    sign = _tag("mi", d, mathvariant="normal")
+    top, bottom = (_tag("mrow", sign, spell(n)) for n in (of, by))
     return _tag("mfrac", top, bottom)
 
 
@@ -101,11 +120,11 @@ _SPELL = {
     "number": lambda digits: _tag("mn", digits),
     "constant": lambda shown: _tag("mi", shown),
     "name": name,
-    "bold": lambda shown: _tag("mn", shown, mathvariant="bold"),
-    "transpose": lambda: _tag("mi", "T", mathvariant="sans-serif"),
+    "bold": lambda shown: _tag("mn", shown, **_BOLD),
+    "transpose": lambda: _tag("mi", "T", mathvariant="normal"),
     "frac": lambda top, bottom: _tag("mfrac", spell(top), spell(bottom)),
     "sup": _sup,
-    "sub": lambda base, index: _tag("msub", spell(base), spell(index)),
+    "sub": _sub,
     "sqrt": lambda x: _tag("msqrt", spell(x)),
     "root": lambda x, degree: _tag("mroot", spell(x), spell(degree)),
     "fn": lambda shown: _tag("mi", escape(GREEK.get(shown, shown))),
@@ -136,7 +155,7 @@ def equation(block):
         rows[-1][2] += _mo("=") + _tag("mtext", escape(block.value))
     if block.note:
         rows[-1][2] += _tag("mtext", escape(f"\u2003({block.note})"))
-    return math(_table(rows, columnalign="right center left", displaystyle="true"))
+    return math(_table(rows, ("right", "center", "left")))
 
 
 def results(doc):

@@ -9,8 +9,10 @@ _STYLE = """
 .pg-explain h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; padding-top: .4rem;
   border-top: 1px solid #d5d5dc; }
 .pg-explain p { margin: .6rem 0 .1rem; color: #55555f; }
-.pg-explain .eq { overflow-x: auto; margin: .3rem 0 .3rem 1.2rem; }
+.pg-explain .eq { overflow: auto hidden; padding: .1rem 0;
+  margin: .3rem 0 .3rem 1.2rem; }
 .pg-explain math { text-align: left; }
+.pg-explain mtable { math-style: normal; }
 .pg-explain math[display="block"] { margin: 0; width: max-content; }
 .pg-explain mtd { padding: .18rem .15rem; }
 .pg-explain mtext { color: #55555f; }

@@ -125,16 +125,31 @@ def _argument_names(f, count):
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):
         parameters = []
-    names = []
-    for p in parameters:
-        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD):
-            if count is None and p.default is not p.empty:
-                continue
-            names.append(p.name)
-    if count is not None:
-        more = [f"x{i + 1}" for i in range(len(names), count)]
-        return tuple(names[:count] + more) if parameters or count > 1 else ("x",)
-    return tuple(names) or ("x",)
+    places = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    )
+    listed = [p for p in parameters if p.kind in places]
+    needed = [p.name for p in listed if p.default is p.empty]
+    if count is None:
+        return tuple(needed) or ("x",)
+    names = [p.name for p in listed[:count]]
+    if len(names) < count:
+        open_end = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)
+        if parameters and not open_end:
+            raise _wrong_count(count, len(needed), len(listed))
+        more = range(len(names) + 1, count + 1)
+        names += ["x"] if count == 1 else [f"x{i}" for i in more]
+    if count < len(needed):
+        raise _wrong_count(count, len(needed), len(listed))
+    return tuple(names)
+
+
+def _wrong_count(count, least, most):
+    takes = f"{least}" if least == most else f"{least} to {most}"
+    return errors.ArgumentError(
+        f"explain: the function takes {takes} value{'s' * (most != 1)}, not {count}"
+    )
 
 
 def _of_function(f, args, names):
