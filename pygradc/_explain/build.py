@@ -65,6 +65,12 @@ def explain(f, *args, wrt=None, at=None):
     return _Builder(source).explanation()
 
 
+def _is_total(parts):
+    """Whether the derivative is a sum of which the partial derivative is one term."""
+    direct = len(parts) == 1 and any(len(p) == 1 for p in parts[0].paths)
+    return direct and parts[0].n_paths > 1
+
+
 class _Builder:
     """Puts one explanation together: nodes first, then numbers, then records."""
 
@@ -200,26 +206,26 @@ class _Builder:
         if not self.source.known:
             return (formulas[0] if formulas else None), None
         for formula in formulas:
-            value = self._agreed(formula, node, values, y)
-            if value is not None:
+            value, good = self._agreed(formula, node, values, y)
+            if good:
                 return formula, value
         return None, None
 
     def _agreed(self, formula, node, values, y):
-        """The value of `formula`, or None if it disagrees."""
+        """The value of `formula`, and whether it agrees with the engine."""
         seed = self.seeds.get(y)
         seed = None if seed is None else self.graph.values[seed]
         expected = self.numbers.of(node)
         if seed is None and len(formula.shape) == 2 and formula.shape[0] == 1:
             expected = np.reshape(expected, (1, -1))
         value, good = agrees(formula, expected, values, seed)
-        if good:
-            return value
-        if STRICT and (
-            value is None or np.isfinite([*expected.flat, *value.flat]).all()
+        if (
+            STRICT
+            and not good
+            and (value is None or np.isfinite([*expected.flat, *value.flat]).all())
         ):
             raise Disagreement(f"{formula!r} is {value}, not {expected}")
-        return None
+        return value, good
 
     def _step(self, read, values, adjoints):
         x, formula, operands, partials = read
@@ -274,7 +280,7 @@ class _Builder:
             partial_kind(result, plan.shape(y), plan.shape(x)),
             value,
             any(s.n_paths > 1 for s in parts),
-            len(self.source.variables) == 1 and shape == (1, 1),
+            (len(self.source.variables) == 1 and shape == (1, 1)) or _is_total(parts),
         )
 
     def _inputs(self, adjoints):

@@ -283,7 +283,10 @@ def _total(e, s, sharp, whole=None):
 
 
 def _is_sharp(s, sharp):
-    """Whether the derivative of segment `s` is that of a scalar by the one variable."""
+    """Whether the derivative of segment `s` is written with d: that of a scalar by the
+    one variable, or a total derivative one of whose terms is the partial."""
+    if s.n_paths > 1 and any(len(p) == 1 for p in s.paths):
+        return True
     return sharp and s.formula is not None and not s.formula.shape
 
 
@@ -346,7 +349,7 @@ def _shapes(d, n):
     sizes = [_size(s) for s in d.segments]
     if None in sizes or n < 2 or n > MOST_FACTORS:
         return ""
-    product = "·".join(f"({a}×{b})" for a, b in sizes)
+    product = " · ".join(f"({a}×{b})" for a, b in sizes)
     table = f"shapes: {product} = {d.shape[0]}×{d.shape[1]}"
     if n == 2:
         (m, k), (_, n) = sizes

@@ -31,7 +31,9 @@ def evaluate(f, values):
 
 def _value(f, values, known):
     found = known.get(f)
-    if found is None:
+    if found is None and f.head == "dot":
+        found = known[f] = _dot(f, values, known)
+    elif found is None:
         args = [_value(a, values, known) for a in f.args]
         found = known[f] = _HEADS[f.head](f, args, values)
     return found
@@ -73,10 +75,15 @@ def _number(c):
     return np.float64(c)
 
 
-def _dot(f, args, values):
-    result = args[0]
-    for a in args[1:]:
-        result = result @ a
+def _dot(f, values, known):
+    """From the right, where vectors are; diagonal matrices stay their diagonals."""
+    *front, last = f.args
+    result = _value(last, values, known)
+    for a in reversed(front):
+        if a.head == "diag":
+            result = _value(a.args[0], values, known) * result
+        else:
+            result = _value(a, values, known) @ result
     return result.reshape(f.shape)
 
 
@@ -186,7 +193,6 @@ _HEADS = {
     "sum": _sum,
     "prod": _prod,
     "call": _call,
-    "dot": _dot,
     "t": lambda f, args, values: args[0].T,
     "diag": lambda f, args, values: np.diag(args[0].ravel()),
     "ones": lambda f, args, values: np.ones(f.shape),

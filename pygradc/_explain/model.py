@@ -165,7 +165,7 @@ class Derivative:
     total : bool
         The input reaches the output along several paths.
     sharp : bool
-        A derivative of one variable: written with d.
+        Written with d: of one variable, or a sum of which the partial is a term.
     """
 
     of: str
