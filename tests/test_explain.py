@@ -366,3 +366,34 @@ def test_misuse_gives_one_clear_line(call, kind, message):
         call()
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, pg.GradcError)
+
+
+# ---- derivatives that are no matrix, and large ones ----
+
+
+def test_a_derivative_by_a_matrix_is_told_by_its_action_on_a_cotangent():
+    e = pg.explain(lambda A, B: A @ B, R34, M4)
+    assert [repr(d.pulled) for d in e.derivatives] == ["vBᵀ", "Aᵀv"]
+    assert "(∂y/∂A)ᵀ·v = vBᵀ" in e.text()
+
+
+def test_a_large_jacobian_is_never_formed():
+    x = np.linspace(0.1, 2, 100_000)
+    (d,) = pg.explain(lambda x: np.sin(x**2), x).derivatives
+    assert repr(d.result) == "diag(2x ⊗ cos(x²))"
+    assert d.kind == "diagonal" and d.value is None
+
+
+def test_reach_lists_the_nodes_a_node_depends_on():
+    from pygradc._lib import OPS
+    from pygradc._program import reach
+
+    x = pg.var("x")
+    np.cos(x)  # of no concern to y
+    u = np.sin(x)
+    y = u * u + x
+    ids, ops, fans = reach(y.graph, y.id)
+    assert list(ids) == sorted(ids) and ids[-1] == y.id and x.id in ids
+    assert OPS["cos"] not in ops
+    assert dict(zip(ids, fans, strict=True))[y.id] == 2
+    assert sorted(fans) == [0, 1, 1, 2]

@@ -8,7 +8,7 @@ from pygradc._explain.formula import Mismatch, TooLarge
 from pygradc._explain.model import Derivative, Explanation, Input, Partial, Step
 from pygradc._explain.order import SHOWN
 from pygradc._explain.source import source_of
-from pygradc._explain.steps import Plan, jacobian_shape, partial_kind
+from pygradc._explain.steps import Plan, Pulled, jacobian_shape, partial_kind
 from pygradc._explain.tidy import tidy
 from pygradc._lib import DATA, VARIABLE
 from pygradc._program import vjp_nodes
@@ -163,7 +163,7 @@ class _Builder:
         reader.folded = lambda x: None
         ((formulas, node),) = plan.jacobians(y, [x], reader, self.seed)
         self.numbers.want(node)
-        formulas = tuple([f for f in formulas if f.size <= MOST_SIZE])
+        formulas = type(formulas)([f for f in formulas if f.size <= MOST_SIZE])
         named = plan.new_reader(plan.nodes[:-1])
         ((in_steps, _),) = plan.jacobians(y, [x], named, self.seed)
         return formulas, in_steps, node
@@ -203,6 +203,8 @@ class _Builder:
     def _checked(self, formulas, node, values, y):
         """(formula, value) of the first formula that agrees with the engine's number;
         (None, None) if there is none."""
+        if isinstance(formulas, Pulled):
+            return None, None
         if not self.source.known:
             return (formulas[0] if formulas else None), None
         for formula in formulas:
@@ -210,6 +212,17 @@ class _Builder:
             if good:
                 return formula, value
         return None, None
+
+    def _pulled(self, formulas, node, values):
+        """The first formula of a product with the seed that agrees, or None."""
+        if not isinstance(formulas, Pulled):
+            return None
+        for formula in formulas:
+            if not self.source.known:
+                return formula
+            if agrees(formula, self.numbers.of(node), values)[1]:
+                return formula
+        return None
 
     def _agreed(self, formula, node, values, y):
         """The value of `formula`, and whether it agrees with the engine."""
@@ -233,11 +246,12 @@ class _Builder:
         scalars = all(plan.shape(i) == () for i in (x, *operands))
         one = len(self.source.variables) == 1 and scalars and len(operands) == 1
         for i, (own, node) in partials:
+            pulled = self._pulled(own, node, values)
             own, value = self._checked(own, node, values, x)
             shape = jacobian_shape(plan.shape(x), plan.shape(i))
             kind = partial_kind(own, plan.shape(x), plan.shape(i))
             names = plan.names[x], plan.names[i]
-            made.append(Partial(*names, own, shape, kind, value, one))
+            made.append(Partial(*names, own, shape, kind, value, one, pulled))
         return Step(
             plan.names[x],
             plan.facts[x].op,
@@ -260,7 +274,10 @@ class _Builder:
         else:
             parts = chain.folded(edges, order) if plan.order.chain else ()
         together = chain.combined(parts)
-        candidates = in_steps if together is None else (together, *in_steps)
+        candidates = in_steps
+        if together is not None:
+            pulled = isinstance(in_steps, Pulled)
+            candidates = (together, *(() if pulled else in_steps))
         together, _ = self._checked(candidates, node, values, y)
         result, value = self._checked(formula, node, values, y)
         shape = jacobian_shape(plan.shape(y), plan.shape(x))
@@ -281,6 +298,7 @@ class _Builder:
             value,
             any(s.n_paths > 1 for s in parts),
             (len(self.source.variables) == 1 and shape == (1, 1)) or _is_total(parts),
+            self._pulled(formula, node, values),
         )
 
     def _inputs(self, adjoints):

@@ -19,6 +19,7 @@ from pygradc._explain.formula import (
     num,
     power,
     sym,
+    symbols,
     zeros,
 )
 from pygradc._explain.layout import box, op, row
@@ -162,7 +163,10 @@ def _partials(e):
             continue
         for p in s.partials:
             left = derivative_box(e, p.of, p.by, p.plain)
-            if p.formula is None:
+            if p.formula is None and p.pulled is not None:
+                rights, note = (box(p.pulled),), _kind(p)
+                left = _pulled(left, p.pulled)
+            elif p.formula is None:
                 rights = (Box("words", ("not a matrix",), ATOM),)
                 note = _kind(p)
             else:
@@ -410,9 +414,21 @@ def _distinct(boxes):
 # ---- 4: the result ----
 
 
+def _pulled(left, pulled):
+    """(∂y/∂A)ᵀ·v: what reverse mode computes where the derivative is no matrix."""
+    seeds = [f for n, f in symbols(pulled).items() if n.startswith("v@")]
+    v = box(seeds[0]) if seeds else box(sym("v"))
+    return row(
+        Box("sup", (paren(left), Box("transpose", (), ATOM)), PRODUCT), op("·"), v
+    )
+
+
 def _result(e, d):
     left = derivative_box(e, d.of, d.by, d.sharp)
     note = "" if d.shape == (1, 1) else f"{d.shape[0]}×{d.shape[1]}"
+    if d.result is None and d.pulled is not None:
+        yield Equation(_pulled(left, d.pulled), (box(d.pulled),), note)
+        return
     if d.result is None:
         if not d.segments and d.value is not None and not np.any(d.value):
             yield Equation(left, (box(zeros(())),), note)

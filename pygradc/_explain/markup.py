@@ -67,6 +67,7 @@ def name(shown, bold=False):
 
 
 def _accented(shown, bold):
+    shown = shown.partition("@")[0]
     parts = name_parts(shown)
     letters = parts.letters
     if letters in GREEK:

@@ -38,7 +38,7 @@ def name(shown, bold=False):
     """A variable's name; vectors are bold."""
     if shown.endswith("@i"):
         return _tag("msub", name(shown[:-2], bold), "<mi>i</mi>")
-    parts = name_parts(shown)
+    parts = name_parts(shown.partition("@")[0])
     attributes = _BOLD if bold else {}
     base = _tag("mi", escape(GREEK.get(parts.letters, parts.letters)), **attributes)
     if parts.accent:

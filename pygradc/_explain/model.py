@@ -56,6 +56,8 @@ class Partial:
         Numbers of `formula`.
     plain : bool
         A scalar by its only operand: written with d instead of ∂.
+    pulled : Formula or None
+        Where no matrix can be written: its transpose times a cotangent v.
     """
 
     of: str
@@ -65,6 +67,7 @@ class Partial:
     kind: str
     value: np.ndarray | None = None
     plain: bool = False
+    pulled: Formula | None = None
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,8 @@ class Derivative:
         The input reaches the output along several paths.
     sharp : bool
         Written with d: of one variable, or a sum of which the partial is a term.
+    pulled : Formula or None
+        Where no matrix can be written: its transpose times a cotangent v.
     """
 
     of: str
@@ -179,6 +184,7 @@ class Derivative:
     value: np.ndarray | None = None
     total: bool = False
     sharp: bool = False
+    pulled: Formula | None = None
 
 
 @dataclass(frozen=True)

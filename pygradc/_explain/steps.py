@@ -10,6 +10,11 @@ from pygradc._explain.read import Reader, formula_shape
 from pygradc._explain.tidy import substitute, tidy
 from pygradc._program import vjp_nodes
 
+
+class Pulled(tuple):
+    """Formulas of a product with the seed, where there is no matrix to write."""
+
+
 OUTPUTS = ("y", "C", "f", "z", "result", "output_of_all")
 
 
@@ -119,7 +124,8 @@ class Plan:
 
 def _jacobian(reader, node, seed, shape):
     """The Jacobian, in numerator layout, whose product with the seed `node` is: as a
-    person would write it, and as it was read; () if it cannot be written."""
+    person would write it, and as it was read; of the product if there is no matrix;
+    () if it is too long."""
     try:
         pulled = reader.formula(node)
         if seed is None or shape == ():
@@ -129,7 +135,9 @@ def _jacobian(reader, node, seed, shape):
             both = tidy(pulled), pulled
             return tuple([t(f) for f in both]) if column else both
         matrix = matrix_of(pulled, seed)
-        return () if matrix is None else (tidy(t(tidy(matrix))), t(matrix))
+        if matrix is None:
+            return Pulled((tidy(pulled), pulled))
+        return tidy(t(tidy(matrix))), t(matrix)
     except (TooLarge, Mismatch, RecursionError):
         return ()
 

@@ -33,6 +33,7 @@ def name(shown):
 
     if shown.endswith("@i"):
         return name(shown[:-2]) + "ᵢ"
+    shown = shown.partition("@")[0]
     letters, index, accent = name_parts(shown)
     if accent is None and index is None and letters == shown:
         return GREEK.get(letters, letters)
