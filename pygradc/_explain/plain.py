@@ -125,4 +125,7 @@ def _best_break(line, least):
             weight = depth + 1
         if weight is not None and i > least:
             best[weight] = i + 1
-    return best[min(best)] if best else None
+    if best:
+        return best[min(best)]
+    space = line.rfind(" ", least + 1, WIDTH)
+    return space + 1 if space > 0 else None
