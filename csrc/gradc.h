@@ -107,6 +107,11 @@ typedef struct gradc_node_info {
 /* Facts about node `x`; pointers stay valid until the graph is changed or freed. */
 GRADC_API gradc_status gradc_node_describe(const gradc_graph *g, gradc_id x,
                                            gradc_node_info *out);
+/* The nodes that y depends on, y included, in order of id: of at most `size` of them
+ * the id, the op's number, and how many different operands depend on a variable.
+ * Returns how many there are in all, or (size_t)-1 if out of memory. */
+GRADC_API size_t gradc_reach(const gradc_graph *g, gradc_id y, size_t size, gradc_id *x,
+                             int32_t *op, int32_t *fan);
 /* The graph as text, one node a line, for people: at most `size` bytes with the final
  * 0 are written to `out`; returns the bytes the whole text needs. */
 GRADC_API size_t gradc_graph_print(const gradc_graph *g, char *out, size_t size);

@@ -32,7 +32,11 @@ html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 
-nitpick_ignore = [("py:class", "numpy.dtype")]
+nitpick_ignore_regex = [
+    ("py:class", r"(numpy\.)?(dtype|ndarray)"),
+    # parts of an Explanation, whose docstrings stand in the source
+    ("py:class", r"(pygradc\._explain\.\w+\.)?(Formula|Input|Step|Fold|Derivative)"),
+]
 default_role = "code"
 napoleon_use_param = False
 napoleon_use_rtype = False

@@ -34,6 +34,7 @@ __all__ = [
     "ConcretizationError",
     "DTypeError",
     "Diagonal",
+    "Explanation",
     "Expr",
     "Function",
     "GradcError",
@@ -43,6 +44,7 @@ __all__ = [
     "ShapeError",
     "UnsupportedError",
     "errors",
+    "explain",
     "function",
     "grad",
     "grad_of",
@@ -63,7 +65,12 @@ __all__ = [
 
 
 def __getattr__(name):
-    """Functions of the elementwise ops, made when first asked for."""
+    """`explain`, and functions of the elementwise ops: made when first asked for."""
+    if name in ("explain", "Explanation"):
+        import pygradc._explain
+
+        globals()[name] = getattr(pygradc._explain, name)
+        return globals()[name]
     if name in OPS:
         from pygradc._numpy.elementwise import elementwise
 

@@ -17,6 +17,7 @@ from pygradc._lib import (
     raise_status,
     workspace,
 )
+from pygradc.errors import OutOfMemoryError
 
 # looked up once: the call is on the way of every gradient
 run, from_buffer, NULL = lib.gradc_run, ffi.from_buffer, ffi.NULL
@@ -225,3 +226,27 @@ def pattern(graph, y, x):
     if lib.gradc_pattern(graph.h, y.id, x.id, from_buffer("uint8_t[]", out)) != 0:
         check(graph.h)
     return out
+
+
+def reach(graph, y):
+    """The nodes that node `y` depends on, itself included, in order of id.
+
+    Returns
+    -------
+    ids, ops, fans : ndarray of integers
+        Of each node its id, the number of its op, and how many different operands
+        depend on a variable.
+    """
+    size = y
+    ids, ops, fans = empty(size, "uint32"), empty(size, "int32"), empty(size, "int32")
+    n = lib.gradc_reach(
+        graph.h,
+        y,
+        size,
+        from_buffer("gradc_id[]", ids),
+        from_buffer("int32_t[]", ops),
+        from_buffer("int32_t[]", fans),
+    )
+    if n == 2**64 - 1:
+        raise OutOfMemoryError("out of memory")
+    return ids[:n], ops[:n], fans[:n]

@@ -1,4 +1,4 @@
-/* cone.c -- the part of a graph that stands between known nodes and a wanted one.
+/* cone.c -- the part of a graph that a node depends on, whole or down to known nodes.
  *
  * A trace is evaluated piece by piece when the program asks for values; each piece is
  * found again by the hash of its nodes, renumbered from 0 in order of id. */
@@ -130,4 +130,49 @@ done:
     gradc_release(s.list);
     gradc_release(s.slot);
     return n_leaves;
+}
+
+/* How many different operands of n depend on a variable. */
+static int32_t fan_of(const gradc_graph *g, const gradc_node *n)
+{
+    const gradc_id *in = gradc_node_in(n);
+    int32_t fan = 0;
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        bool again = !(gradc_node_get(g, in[i])->role & GRADC_VARIABLE);
+        for (uint32_t k = 0; k < i && k < 4 && !again; k++)
+            again = in[k] == in[i];
+        fan += !again;
+    }
+    return fan;
+}
+
+size_t gradc_reach(const gradc_graph *g, gradc_id y, size_t size, gradc_id *x,
+                   int32_t *op, int32_t *fan)
+{
+    if (y == 0 || y > g->size)
+        return 0;
+    bool *reached = gradc_alloc_zero((size_t)y + 1, sizeof *reached);
+    if (reached == NULL)
+        return (size_t)-1;
+    reached[y] = true;
+    size_t n = 0;
+    for (gradc_id r = y; r > 0; r--) {
+        if (!reached[r])
+            continue;
+        const gradc_node *node = gradc_node_get(g, r);
+        for (uint32_t i = 0; i < node->n_in; i++)
+            reached[gradc_node_in(node)[i]] = true;
+        n++;
+    }
+    size_t at = 0;
+    for (gradc_id r = 1; r <= y && at < size; r++) {
+        if (!reached[r])
+            continue;
+        const gradc_node *node = gradc_node_get(g, r);
+        x[at] = r;
+        op[at] = node->op;
+        fan[at++] = fan_of(g, node);
+    }
+    gradc_release(reached);
+    return n;
 }
