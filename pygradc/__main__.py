@@ -1,11 +1,11 @@
-"""The command line: ``python -m pygradc train`` and ``python -m pygradc info``."""
+"""The command line, ``python -m pygradc`` or ``pygradc``: its commands."""
 
 import argparse
 import os
 import sys
 
 import pygradc
-from pygradc import _info, _train
+from pygradc import _commands, _info, _train
 from pygradc.errors import GradcError
 
 
@@ -14,6 +14,35 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message):
         self.exit(2, f"{self.prog}: {message}\n")
+
+
+_EXPRESSIONS = (
+    (
+        "explain",
+        _commands.add_explain,
+        _commands.explain,
+        "show the derivative of an expression, step by step",
+    ),
+    (
+        "grad",
+        _commands.add_grad,
+        _commands.grad,
+        "print the value of an expression and its gradient, or its Jacobian",
+    ),
+    (
+        "check",
+        _commands.add_check,
+        _commands.check,
+        "compare the gradient of an expression with differences and forward mode",
+    ),
+)
+
+
+def _described(what):
+    return (
+        f"{what[0].upper()}{what[1:]}. An expression that begins with - goes last, "
+        "after --."
+    )
 
 
 def parser():
@@ -31,6 +60,10 @@ def parser():
     )
     _train.add_options(train)
     train.set_defaults(run=_train.train, name="train")
+    for name, add, run, what in _EXPRESSIONS:
+        command = commands.add_parser(name, help=what, description=_described(what))
+        add(command)
+        command.set_defaults(run=run, name=name)
     info = commands.add_parser("info", help="print what this build is and uses")
     info.set_defaults(run=_info.info, name="info")
     return top

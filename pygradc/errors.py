@@ -7,6 +7,7 @@
       DTypeError (TypeError)       an element type that is not taken
       IndexRangeError (IndexError) an axis or index out of range
       ArgumentError (ValueError)   any other wrong argument
+      ExpressionError (ValueError) text that is no expression
       GraphError (ValueError)      expressions of another or an ended trace
       ConcretizationError (TypeError)
                                    a traced value was asked for its number
@@ -34,6 +35,10 @@ class IndexRangeError(GradcError, IndexError):
 
 class ArgumentError(GradcError, ValueError):
     """An argument has a value that makes no sense."""
+
+
+class ExpressionError(GradcError, ValueError):
+    """A text is no expression that pygradc reads, or its operands do not fit."""
 
 
 class GraphError(GradcError, ValueError):

@@ -1,6 +1,7 @@
 """The command line, as its users meet it: what is printed, and the exit code."""
 
 import doctest
+import json
 import os
 import re
 import signal
@@ -332,3 +333,91 @@ def test_unknown_isa_is_one_line_and_code_2(command):
     assert process.returncode == 2
     assert is_one_line(err)
     assert err.startswith(f"pygradc {command[0]}: PYGRADC_ISA")
+
+
+# ---- expressions ----
+
+
+def test_explain_prints_the_four_steps(capsys):
+    assert main(["explain", "sin(x + x**2)", "--at", "x=2"]) == 0
+    out = capsys.readouterr().out
+    assert "2  Differentiate each" in out
+    assert "= cos(x + x²)·(1 + 2x)" in out
+    assert "4.80085" in out
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [("latex", r"\frac"), ("markdown", "$$"), ("html", "<math"), ("mathml", "<math")],
+)
+def test_explain_has_forms(capsys, form, words):
+    assert main(["explain", "sin(x**2)", "--format", form]) == 0
+    assert words in capsys.readouterr().out
+
+
+def test_explain_writes_files(capsys, in_empty_folder):
+    assert main(["explain", "x*y", "--at", "x=2", "y=3", "--html", "a.page"]) == 0
+    assert main(["explain", "x*y", "--wrt", "y", "--output", "b.tex"]) == 0
+    assert (in_empty_folder / "a.page").read_text().startswith("<!DOCTYPE html>")
+    assert r"\partial" in (in_empty_folder / "b.tex").read_text()
+    assert main(["explain", "x", "--output", "b.docx"]) == 2
+    assert main(["explain", "x", "--output", "no/b.txt"]) == 1
+    assert "no/b.txt: No such file" in capsys.readouterr().err
+
+
+def test_grad_prints_value_and_gradient(capsys):
+    neuron = ["grad", "max(0, w@x + b)", "--at", "w=[1,2,3]", "x=[0.5,-1,2]", "b=0.1"]
+    assert main(neuron) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "value = 4.6"
+    assert lines[2] == "d/dx = [1., 2., 3.]"
+    assert main([*neuron, "--wrt", "b,w", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "value": 4.6,
+        "gradient": {"b": 1.0, "w": [0.5, -1.0, 2.0]},
+    }
+
+
+def test_grad_of_a_vector_is_its_jacobian(capsys):
+    assert main(["grad", "[x**2, 1/x]", "--at", "x=0", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == {"value": [0.0, "Infinity"], "gradient": {"x": [0.0, "-Infinity"]}}
+
+
+def test_check_agrees_and_tells_of_kinks(capsys):
+    assert main(["check", "sum(max(0, x)) * y", "--at", "x=[0, 1, -1]", "y=2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("x: agree: 2 of 3")
+    assert lines[1] == "x: kink: 0 from the left, 2 from the right; pygradc takes 0"
+    assert lines[2].startswith("y: agree: 1 of 1")
+
+
+def test_check_finds_what_disagrees(capsys, monkeypatch):
+    right = pygradc.grad
+    monkeypatch.setattr(
+        pygradc,
+        "grad",
+        lambda *a, **k: lambda *x: [1.001 * d for d in right(*a, **k)(*x)],
+    )
+    assert main(["check", "sin(x)", "--at", "x=1"]) == 1
+    assert "x: DISAGREE: 1 of 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["grad", "x^2", "--at", "x=1"], "write ** for a power\n  x^2\n   ^\n"),
+        (["grad", "x*y", "--at", "x=1"], "no value for y"),
+        (["grad", "x", "--at", "x=1", "y=1"], "--at y: no such variable"),
+        (["grad", "x", "--at", "x=1", "--wrt", "z"], "--wrt z"),
+        (["grad", "3"], "no variable"),
+        (["check", "log(x)", "--at", "x=-1"], "not finite"),
+        (["explain", "x", "--at", "sin(x)"], "name=value"),
+        (["explain", "x", "--wrt", "y"], "--wrt y"),
+    ],
+)
+def test_wrong_expressions_and_values(capsys, arguments, words):
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err
