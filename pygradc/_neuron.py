@@ -91,8 +91,8 @@ class Scaling:
         return np.where(self.constant, 0.0, w * self.unit / safe / self.top)
 
 
-def largest_difference(X, y, rng, rows=256, parameters=100):
-    """The gradient of `loss` against central differences, at a random point.
+def differences(X, y, rng, rows=256, parameters=100):
+    """The gradient of `loss` beside central differences, at a random point.
 
     Parameters
     ----------
@@ -104,10 +104,10 @@ def largest_difference(X, y, rng, rows=256, parameters=100):
 
     Returns
     -------
-    difference : float
-        Largest difference of a partial derivative, relative to the largest one.
-    checked : int
-        Number of partial derivatives compared.
+    at : ndarray of int
+        Which of the n weights, or n for b.
+    ours, expected : ndarray
+        Their partial derivatives, by reverse mode and by differences.
 
     Notes
     -----
@@ -127,7 +127,6 @@ def largest_difference(X, y, rng, rows=256, parameters=100):
     _, w, b = max((draw() for _ in range(20)), key=lambda point: point[0])
     p = np.append(w, b)
     _, (dw, db) = gradient(w, b, X, y)
-    dp = np.append(dw, db)
     at = rng.permutation(n + 1)[:parameters]
     h = 1e-5 * size
     expected = np.empty(len(at))
@@ -136,8 +135,21 @@ def largest_difference(X, y, rng, rows=256, parameters=100):
         step[i] = h
         up, down = p + step, p - step
         expected[k] = loss(up[:-1], up[-1], X, y) - loss(down[:-1], down[-1], X, y)
-    expected /= 2 * h
-    worst = np.max(np.abs(dp[at] - expected)) / max(1e-300, np.max(np.abs(expected)))
+    return at, np.append(dw, db)[at], expected / (2 * h)
+
+
+def largest_difference(X, y, rng):
+    """How far `differences` are apart.
+
+    Returns
+    -------
+    difference : float
+        Largest difference of a partial derivative, relative to the largest one.
+    checked : int
+        Number of partial derivatives compared.
+    """
+    at, ours, expected = differences(X, y, rng)
+    worst = np.max(np.abs(ours - expected)) / max(1e-300, np.max(np.abs(expected)))
     return float(worst), len(at)
 
 
@@ -185,6 +197,8 @@ def descend(X, y, rate, epochs):
     w : ndarray, shape (n,)
         After the step.
     b : float
+    slope : float
+        Length of the gradient before the step.
 
     Raises
     ------
@@ -202,4 +216,4 @@ def descend(X, y, rate, epochs):
         w, b = w - rate * dw, b - rate * float(db)
         if not (np.isfinite(value) and np.isfinite(b) and np.all(np.isfinite(w))):
             raise Diverged
-        yield float(value), w, b
+        yield float(value), w, b, float(np.hypot(np.sqrt(np.sum(dw**2)), db))

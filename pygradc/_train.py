@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pygradc import _neuron
+from pygradc import _neuron, _report
 from pygradc._table import TableError, read_csv, read_diabetes
 
 DEFAULT_TARGET = "progression"
@@ -63,11 +63,20 @@ def add_options(parser):
         metavar="N",
         help="of the choice of those rows (default: %(default)s)",
     )
+    _add_outputs(add)
+
+
+def _add_outputs(add):
     add(
         "--plot",
         metavar="FILE",
         help=f"where the loss is drawn, if matplotlib is there (default: "
         f"{DEFAULT_PLOT})",
+    )
+    add(
+        "--html",
+        metavar="FILE",
+        help="write a page: curves, weights, predictions, the gradient check",
     )
     add("--no-plot", action="store_true", help="draw nothing")
 
@@ -110,6 +119,8 @@ class Run:
     b: float = None
     losses: list = field(default_factory=list)
     held_losses: list = field(default_factory=list)
+    slopes: list = field(default_factory=list)  # lengths of the gradient, scaled data
+    path: list = field(default_factory=list)  # (w, b) where there is one input
 
     def error(self, held):
         """Root mean squared error of the neuron on the held-out or training rows."""
@@ -162,7 +173,23 @@ def train(options):
         print(f"stopped after {len(run.losses)} epochs")
     _print_weights(run)
     _print_errors(run)
-    return 0 if options.no_plot else _plot(run, options.plot)
+    code = 0 if options.no_plot else _plot(run, options.plot)
+    if options.html is not None:
+        report = _report.page(run, source, rate, options.seed)
+        code = max(code, _write(options.html, report))
+    return code
+
+
+def _write(path, report):
+    """Writes the report; the command's exit code."""
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(report)
+    except (OSError, ValueError) as e:
+        complain(f"{path} is not written: {getattr(e, 'strerror', None) or e}")
+        return 1
+    print(f"report written to {path}")
+    return 0
 
 
 def _prepare(options):
@@ -256,8 +283,11 @@ def _fit(run, rate, epochs):
     with _interrupts() as interrupted:
         bar = _progress(epochs)
         try:
-            for value, w, b in _neuron.descend(run.X, run.y, rate, epochs):
+            for value, w, b, slope in _neuron.descend(run.X, run.y, rate, epochs):
                 run.w, run.b = w, b
+                run.slopes.append(slope)
+                if len(w) == 1:
+                    run.path.append((float(w[0]), b))
                 run.losses.append(value * square)
                 if len(run.y_held):
                     held = _neuron.loss(w, b, run.X_held, run.y_held)
@@ -336,17 +366,7 @@ def _plot(run, path):
         complain(f"{path} is not written: matplotlib is not installed")
         return int(asked)
     axes = Figure(figsize=(7, 4.5), layout="constrained").add_subplot()
-    axes.plot(range(len(run.losses)), run.losses, label="train")
-    if run.held_losses:
-        # measured after the step
-        axes.plot(range(1, len(run.losses) + 1), run.held_losses, label="held out")
-    axes.set(
-        xlabel="epoch",
-        ylabel="mean squared error",
-        yscale="log" if max(run.losses) > 0 else "linear",
-    )
-    axes.set_title(f"max(0, w·x + b) for {run.target}", parse_math=False)
-    axes.legend()
+    _report.losses(axes, run)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # letters that the font does not have

@@ -141,6 +141,30 @@ def test_train_prints_its_result_also_if_it_cannot_draw(capsys, line, path):
     assert f"pygradc train: {path} is not written: " in err.splitlines()[-1]
 
 
+@pytest.mark.parametrize("pictures", [True, False])
+def test_train_writes_a_report(capsys, monkeypatch, in_empty_folder, line, pictures):
+    if not pictures:
+        monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    (in_empty_folder / "one.csv").write_text("<a>,b\n1,2\n2,5\n4,6\n5,9\n")
+    one = ["train", "--data", "one.csv", "--target", "b", "--no-plot"]
+    for arguments, parts in ((line, 5), (one, 6)):
+        assert main([*arguments, "--epochs", "30", "--html", "r.html"]) == 0
+        text = (in_empty_folder / "r.html").read_text(encoding="utf-8")
+        assert text.count("<section>") == parts
+        assert text.count("<img ") == (parts - 1 if pictures else 0)
+        assert ("need matplotlib" in text) != pictures
+    assert "Descent on the loss surface" in text
+    assert "&lt;a&gt;" in text and "<a>" not in text
+    out = capsys.readouterr().out
+    weight = re.search(r"^<a> +(\S+) +(\S+)$", out, re.M).groups()
+    assert f"<td>{weight[0]}</td><td>{weight[1]}</td>" in text
+
+
+def test_train_says_when_the_report_cannot_be_written(capsys, line):
+    assert main([*line, "--epochs", "3", "--html", "no/r.html"]) == 1
+    assert "no/r.html is not written: No such file" in capsys.readouterr().err
+
+
 def test_train_without_matplotlib_draws_nothing(capsys, monkeypatch, line):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     monkeypatch.setitem(sys.modules, "matplotlib", None)

@@ -110,7 +110,7 @@ def test_descent_reaches_least_squares_where_all_rows_are_active():
     X = RNG.normal(size=(200, 3))
     y = 20 + X @ [1.0, -2.0, 0.5] + 0.1 * RNG.normal(size=200)
     X = _neuron.Scaling.of(X, y).inputs(X)
-    *_, (_, w, b) = _neuron.descend(X, y, _neuron.default_rate(X), 500)
+    *_, (_, w, b, _) = _neuron.descend(X, y, _neuron.default_rate(X), 500)
     hat = np.column_stack([X, np.ones(200)])
     expected = np.linalg.lstsq(hat, y, rcond=None)[0]
     np.testing.assert_allclose(np.append(w, b), expected, rtol=1e-9)
@@ -120,7 +120,7 @@ def test_descent_finds_a_neuron_that_is_often_0():
     X = RNG.normal(size=(500, 2))
     y = np.maximum(0, X @ [1.0, 2.0] - 0.5)
     steps = list(_neuron.descend(X, y, _neuron.default_rate(X), 3000))
-    _, w, b = steps[-1]
+    _, w, b, _ = steps[-1]
     np.testing.assert_allclose(np.append(w, b), [1, 2, -0.5], rtol=1e-6)
 
 
@@ -128,7 +128,7 @@ def test_loss_never_rises_at_the_default_rate():
     names, X, y = read_diabetes().split("progression")
     scaling = _neuron.Scaling.of(X, y)
     X, y = scaling.inputs(X), y / scaling.unit
-    losses = [v for v, _, _ in _neuron.descend(X, y, _neuron.default_rate(X), 200)]
+    losses = [v for v, *_ in _neuron.descend(X, y, _neuron.default_rate(X), 200)]
     assert np.all(np.diff(losses) <= 1e-12)
 
 
@@ -143,7 +143,7 @@ def test_both_forms_train_the_same_neuron():
     X = RNG.normal(size=(60, 4))
     y = np.maximum(0, X @ RNG.normal(size=4) + 0.3)
     hat = np.column_stack([X, np.ones(60)])
-    *_, (_, w, b) = _neuron.descend(X, y, 0.1, 100)
+    *_, (_, w, b, _) = _neuron.descend(X, y, 0.1, 100)
     both = np.append(np.zeros(4), max(y.mean(), 0.1))
     for _ in range(100):
         _, (slope, _) = _neuron.gradient(both, 0.0, hat, y)
