@@ -180,6 +180,12 @@ class Diverged(ArithmeticError):
     """The loss is no longer finite: the rate is too high."""
 
 
+def start(X, y):
+    """(w, b) where descent begins: w = 0 and b = mean(y), where every row is active; if
+    that mean is not positive, a small b that is."""
+    return np.zeros(X.shape[1]), max(float(np.mean(y)), 0.1)
+
+
 def descend(X, y, rate, epochs):
     """Gradient descent on `loss`, one step at a time.
 
@@ -206,11 +212,9 @@ def descend(X, y, rate, epochs):
 
     Notes
     -----
-    w ← w - rate ∂C/∂w, b ← b - rate ∂C/∂b, from w = 0 and b = mean(y), where every row
-    is active; if that mean is not positive, from a small b that is.
+    w ← w - rate ∂C/∂w, b ← b - rate ∂C/∂b, from `start`.
     """
-    w = np.zeros(X.shape[1])
-    b = max(float(np.mean(y)), 0.1)
+    w, b = start(X, y)
     for _ in range(epochs):
         value, (dw, db) = gradient(w, b, X, y)
         w, b = w - rate * dw, b - rate * float(db)

@@ -133,7 +133,7 @@ def _weights(run):
 
     def draw(axes):
         places = range(len(run.names))
-        axes.barh(places, scaled)
+        axes.barh(places, scaled, height=0.6)
         axes.set_yticks(places, run.names, parse_math=False)
         axes.invert_yaxis()
         axes.axvline(0, color="black", linewidth=0.8)
@@ -191,7 +191,8 @@ def _check(run, seed):
 
 
 def _surface(run):
-    w, b = [np.array([p[i] for p in run.path]) for i in (0, 1)]
+    (first_w,), first_b = _neuron.start(run.X, run.y)
+    w, b = np.array([(first_w, first_b), *run.path]).T
     sides = []
     for side in (w, b):
         margin = 0.6 * max(np.ptp(side), 0.5)
@@ -213,7 +214,7 @@ def _surface(run):
     return _section(
         "Descent on the loss surface",
         _picture(draw, "Path of the descent on the loss surface"),
-        _table(["epoch", "w", "b"], rows, "The path, on scaled data"),
+        _table(["steps", "w", "b"], rows, "The path, on scaled data"),
     )
 
 

@@ -120,7 +120,9 @@ class Run:
     losses: list = field(default_factory=list)
     held_losses: list = field(default_factory=list)
     slopes: list = field(default_factory=list)  # lengths of the gradient, scaled data
-    path: list = field(default_factory=list)  # (w, b) where there is one input
+    path: list = field(
+        default_factory=list
+    )  # (w, b) of each step, if there is one input
 
     def error(self, held):
         """Root mean squared error of the neuron on the held-out or training rows."""

@@ -154,6 +154,7 @@ def test_train_writes_a_report(capsys, monkeypatch, in_empty_folder, line, pictu
         assert text.count("<img ") == (parts - 1 if pictures else 0)
         assert ("need matplotlib" in text) != pictures
     assert "Descent on the loss surface" in text
+    assert "<tr><td>0</td><td>0</td><td>" in text  # begins at w = 0
     assert "&lt;a&gt;" in text and "<a>" not in text
     out = capsys.readouterr().out
     weight = re.search(r"^<a> +(\S+) +(\S+)$", out, re.M).groups()
