@@ -465,6 +465,8 @@ def _substituted(e, d):
         factors = [substitute(s.formula, meanings) for s in d.segments]
     except (TooLarge, Mismatch):
         return
+    if d.result.head == "prod" and d.result.args == tuple(factors):
+        return  # the result says the same
     if sum(f.size for f in factors) <= MOST_SHOWN and not all(map(is_one, factors)):
         if chain.combined(d.segments) is not None:
             yield _times([box(f) for f in factors])
