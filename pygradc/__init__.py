@@ -8,6 +8,8 @@ Every elementwise row of the op table is a function here too: ``pg.relu``,
 ``pg.sigmoid``, ``pg.erf``, ...
 """
 
+import importlib
+
 from pygradc import errors
 from pygradc._expr import Expr, value_of
 from pygradc._function import Function, function, grad_of, graph_text, var
@@ -43,8 +45,10 @@ __all__ = [
     "GraphError",
     "IndexRangeError",
     "OutOfMemoryError",
+    "Picture",
     "ShapeError",
     "UnsupportedError",
+    "draw",
     "errors",
     "explain",
     "function",
@@ -65,13 +69,20 @@ __all__ = [
     "vmap",
 ]
 
+_LAZY = {
+    "Explanation": "_explain",
+    "Picture": "_draw",
+    "draw": "_draw",
+    "explain": "_explain",
+}
+
 
 def __getattr__(name):
-    """`explain`, and functions of the elementwise ops: made when first asked for."""
-    if name in ("explain", "Explanation"):
-        import pygradc._explain
-
-        globals()[name] = getattr(pygradc._explain, name)
+    """What few programs need is imported, or made, when first asked for: `explain`,
+    `draw`, and functions of the elementwise ops."""
+    if name in _LAZY:
+        module = importlib.import_module(f"pygradc.{_LAZY[name]}")
+        globals()[name] = getattr(module, name)
         return globals()[name]
     if name in OPS:
         from pygradc._numpy.elementwise import elementwise

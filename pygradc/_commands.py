@@ -8,8 +8,15 @@ import numpy as np
 import pygradc as pg
 from pygradc import _parse, errors
 
-_FORMS = ("text", "latex", "markdown", "html", "mathml")
-_ENDINGS = {".txt": "text", ".tex": "latex", ".md": "markdown", ".html": "html"}
+_FORMS = ("text", "latex", "markdown", "html", "mathml", "svg", "dot")
+_ENDINGS = {
+    ".txt": "text",
+    ".tex": "latex",
+    ".md": "markdown",
+    ".html": "html",
+    ".svg": "svg",
+    ".dot": "dot",
+}
 TOLERANCE = 1e-6  # of `check`, relative to the largest derivative
 KINK = 0.01  # of it, by which one-sided derivatives differ where there is a kink
 
@@ -131,8 +138,9 @@ def explain(options):
     form = "html" if options.html else options.format or _form_of(options.output)
     at = _parse.read_values(options.at)
     wrt = None if options.wrt is None else _names(options, f.names)
-    explanation = pg.explain(options.expression, at=at or None, wrt=wrt)
-    text = getattr(explanation, form)().rstrip("\n") + "\n"
+    shown = pg.draw if form in ("svg", "dot") else pg.explain
+    made = shown(options.expression, at=at or None, wrt=wrt)
+    text = getattr(made, form)().rstrip("\n") + "\n"
     if path is None:
         sys.stdout.write(text)
         return 0

@@ -390,3 +390,9 @@ def test_reach_lists_the_nodes_a_node_depends_on():
     assert OPS["cos"] not in ops
     assert dict(zip(ids, fans, strict=True))[y.id] == 2
     assert sorted(fans) == [0, 1, 1, 2]
+
+
+def test_lists_are_the_arrays_of_a_text():
+    e = pg.explain("w@x", at={"w": [1.0, 2.0], "x": [0.5, -1.0]})
+    assert [i.shape for i in e.inputs] == [(2,), (2,)]
+    assert e.value == -1.5

@@ -1,7 +1,8 @@
 """What the pages have beyond MyST: tested examples, and output made at build time.
 
 A block of Python that begins with ``>>>`` is an example, which the doctest builder
-runs. ``shown`` runs a piece of Python when the page is built and shows what it prints.
+runs. ``shown`` runs a piece of Python when the page is built and shows what it prints;
+``drawn`` is given an expression of Python whose value is a picture.
 In docstrings a public name in single backticks becomes a link.
 """
 
@@ -30,20 +31,35 @@ class Examples(SphinxTransform):
                 block.replace_self(example)
 
 
+def _scope():
+    scope = {}
+    exec("import numpy as np\nimport pygradc as pg", scope)
+    return scope
+
+
 class Shown(SphinxDirective):
     """The output of its content, which is Python; `np` and `pg` are there already."""
 
     has_content = True
 
     def run(self):
-        printed = io.StringIO()
-        scope = {}
-        exec("import numpy as np\nimport pygradc as pg", scope)
+        printed, scope = io.StringIO(), _scope()
         progress = contextlib.redirect_stderr(io.StringIO())
         with contextlib.redirect_stdout(printed), progress:
             exec("\n".join(self.content), scope)
         text = printed.getvalue().rstrip("\n")
         return [nodes.literal_block(text, text, language="text")]
+
+
+class Drawn(SphinxDirective):
+    """The picture that its content makes, a `Picture`."""
+
+    has_content = True
+
+    def run(self):
+        picture = eval("\n".join(self.content), _scope())
+        svg = f'<div class="picture">{picture.svg()}</div>'
+        return [nodes.raw(picture.dot(), svg, format="html")]
 
 
 def _linked(app, what, name, obj, options, lines):
@@ -64,5 +80,6 @@ def setup(app):
     """Sphinx calls this."""
     app.add_transform(Examples)
     app.add_directive("shown", Shown)
+    app.add_directive("drawn", Drawn)
     app.connect("autodoc-process-docstring", _linked)
     return {"parallel_read_safe": True}

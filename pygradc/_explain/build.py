@@ -1,12 +1,14 @@
 """`explain`: from what is given to an `Explanation`, formula by formula checked."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from pygradc._explain import chain
 from pygradc._explain.check import STRICT, Disagreement, Numbers, agrees
 from pygradc._explain.formula import Mismatch, TooLarge
 from pygradc._explain.model import Derivative, Explanation, Input, Partial, Step
-from pygradc._explain.order import SHOWN
+from pygradc._explain.order import MOST_STEPS, SHOWN
 from pygradc._explain.source import source_of
 from pygradc._explain.steps import Plan, Pulled, jacobian_shape, partial_kind
 from pygradc._explain.tidy import tidy
@@ -65,6 +67,14 @@ def explain(f, *args, wrt=None, at=None):
     return _Builder(source).explanation()
 
 
+def flow(f, args, wrt, at, most):
+    """The Explanation of `f`, as `explain` has it, up to the chain rule: its inputs and
+    steps, of which at most `most` are not folded, without derivatives of the whole."""
+    source = source_of(f, args, at)
+    source.restrict(wrt)
+    return _Builder(source, most).explanation(whole=False)
+
+
 def _is_total(parts):
     """Whether the derivative is a sum of which the partial derivative is one term."""
     direct = len(parts) == 1 and any(len(p) == 1 for p in parts[0].paths)
@@ -74,8 +84,8 @@ def _is_total(parts):
 class _Builder:
     """Puts one explanation together: nodes first, then numbers, then records."""
 
-    def __init__(self, source):
-        self.source, self.plan = source, Plan(source)
+    def __init__(self, source, most=MOST_STEPS):
+        self.source, self.plan = source, Plan(source, most)
         self.graph = source.graph
         self.numbers = Numbers(source)
         self.seeds = {}
@@ -94,10 +104,11 @@ class _Builder:
                 self.seeds[y] = self.graph.input(code, shape, DATA)
         return self.seeds[y]
 
-    def explanation(self):
+    def explanation(self, whole=True):
         plan, want = self.plan, self.numbers.want
         read = [self._read_step(x) for x in plan.nodes]
-        whole = [self._read_whole(x) for x in self.wrt]
+        wrt = self.wrt if whole else []
+        wholes = [self._read_whole(x) for x in wrt]
         adjoints = self._adjoints()
         formula = self._formula()
         if self.source.known:
@@ -110,11 +121,11 @@ class _Builder:
         derivatives = tuple(
             [
                 self._derivative(x, w, edges, values)
-                for x, w in zip(self.wrt, whole, strict=True)
+                for x, w in zip(wrt, wholes, strict=True)
             ]
         )
         if plan.order.fold is not None:
-            steps.insert(SHOWN, plan.order.fold)
+            steps.insert(SHOWN, self._fold(steps))
         return Explanation(
             plan.name,
             formula,
@@ -125,6 +136,14 @@ class _Builder:
             len(plan.order.nodes),
             plan.counts,
         )
+
+    def _fold(self, steps):
+        """The Fold, which uses what is needed and no shown step uses."""
+        plan, used = self.plan, {o for s in steps for o in s.operands}
+        needed = [plan.names[x] for x in sorted(plan.order.reached)]
+        needed += [s.name for s in steps[:SHOWN]]
+        unused = tuple([n for n in needed if n not in used])
+        return replace(plan.order.fold, operands=unused)
 
     # ---- reading: adds nodes to the graph ----
 

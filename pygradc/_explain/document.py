@@ -143,15 +143,15 @@ def _folded(fold):
     count = fold.last - fold.first + 1
     if fold.period:
         ops = ", ".join(fold.period)
-        what = f"{ops} repeated {_grouped(fold.repeats)} times"
+        what = f"{ops} repeated {grouped(fold.repeats)} times"
     else:
-        most = [f"{_grouped(n)} {name}" for name, n in fold.ops[:4]]
+        most = [f"{grouped(n)} {name}" for name, n in fold.ops[:4]]
         more = len(fold.ops) - 4
         what = ", ".join(most) + (f" and {more} other operators" if more > 0 else "")
-    return f"⋮  {_grouped(count)} more steps: {what}"
+    return f"⋮  {grouped(count)} more steps: {what}"
 
 
-def _grouped(n):
+def grouped(n):
     return f"{n:,}".replace(",", "\u202f")
 
 
@@ -164,13 +164,13 @@ def _partials(e):
         for p in s.partials:
             left = derivative_box(e, p.of, p.by, p.plain)
             if p.formula is None and p.pulled is not None:
-                rights, note = (box(p.pulled),), _kind(p)
+                rights, note = (box(p.pulled),), kind_note(p)
                 left = _pulled(left, p.pulled)
             elif p.formula is None:
                 rights = (Box("words", ("not a matrix",), ATOM),)
-                note = _kind(p)
+                note = kind_note(p)
             else:
-                rights, note = (piecewise(p.formula),), _kind(p)
+                rights, note = (piecewise(p.formula),), kind_note(p)
             blocks.append(Equation(left, rights, note, _news(p.formula, p.value)))
     return tuple(blocks)
 
@@ -180,7 +180,8 @@ def _news(formula, value):
     return "" if formula is not None and formula.head == "num" else number(value)
 
 
-def _kind(p):
+def kind_note(p):
+    """ "3×4 diagonal", or "" for a number by a number."""
     if p.shape == (1, 1):
         return ""
     m, n = p.shape
@@ -240,7 +241,7 @@ def _combination(e, d, folded):
     left = derivative_box(e, d.of, d.by, d.sharp)
     if not d.segments:
         if folded:
-            steps = f" through {_grouped(e.n_steps)} steps"
+            steps = f" through {grouped(e.n_steps)} steps"
             yield words(_named(e, d.by), REACHES, _named(e, d.of), steps, ADDED)
             return
         if d.combined is not None:
@@ -307,7 +308,7 @@ def _reaches(e, s):
         _named(e, s.by),
         " reaches ",
         _named(e, s.of),
-        f" along {_grouped(s.n_paths)}",
+        f" along {grouped(s.n_paths)}",
     )
 
 

@@ -114,6 +114,8 @@ class Fold:
     period : tuple of str
         The ops that repeat over and over, if they do.
     repeats : int
+    operands : tuple of str
+        Inputs and shown steps whose only users are among them.
     """
 
     first: int
@@ -121,6 +123,7 @@ class Fold:
     ops: tuple
     period: tuple = ()
     repeats: int = 0
+    operands: tuple = ()
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ class Order:
         Names of the inputs, by id.
     node : callable
         Facts about a node, by id.
+    most : int
+        Steps shown before the middle is folded.
 
     Attributes
     ----------
@@ -44,13 +46,16 @@ class Order:
         Every step depends on a single variable or step.
     size : int
         Nodes that y depends on.
+    reached : frozenset of int
+        Ids of the inputs that y depends on.
     counts : dict
         The number of elements of a mean, by id of the constant that is it.
     """
 
-    def __init__(self, graph, y, inputs, node):
-        self._inputs, self._node = inputs, node
+    def __init__(self, graph, y, inputs, node, most=MOST_STEPS):
+        self._inputs, self._node, self._most = inputs, node, most
         ids, numbers, fans = reach(graph, y)
+        self.reached = frozenset(inputs).intersection(ids.tolist())
         self.size, self.chain = len(ids), bool(np.all(fans <= 1))
         self._inner, self._seen, self.counts = set(), set(), {}
         self.large = self.size > MOST_WALKED
@@ -71,8 +76,8 @@ class Order:
 
     def _choose(self, numbers):
         n = len(self.nodes)
-        self.fold, self.shown = None, [int(x) for x in self.nodes[: MOST_STEPS + 1]]
-        if n > MOST_STEPS:
+        self.fold, self.shown = None, [int(x) for x in self.nodes[: self._most + 1]]
+        if n > self._most:
             first, last = self.nodes[:SHOWN], self.nodes[n - SHOWN :]
             self.shown = [int(x) for x in (*first, *last)]
             self.fold = _fold(SHOWN + 1, numbers[SHOWN : n - SHOWN])

@@ -91,7 +91,12 @@ def source_of(f, args, at):
         from pygradc._parse import parse
 
         f = parse(f)
-        return _of_function(f, _in_order(f.names, args, at), f.names)
+        given = _in_order(f.names, args, at)
+        if given is not None:  # a text has arrays, no other structures
+            given = [
+                np.asarray(v) if isinstance(v, (list, tuple)) else v for v in given
+            ]
+        return _of_function(f, given, f.names)
     if not callable(f):
         raise errors.DTypeError(
             f"explain: {type(f).__name__} is no function, expression or string"

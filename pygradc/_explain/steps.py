@@ -5,7 +5,7 @@ formulas and derivatives, all read from the graph.
 from pygradc._explain.formula import ONE, Mismatch, TooLarge, sym, symbols
 from pygradc._explain.matrix import t
 from pygradc._explain.operator import kind_of, matrix_of
-from pygradc._explain.order import Order
+from pygradc._explain.order import MOST_STEPS, Order
 from pygradc._explain.read import Reader, formula_shape
 from pygradc._explain.tidy import substitute, tidy
 from pygradc._program import vjp_nodes
@@ -35,14 +35,14 @@ class Plan:
         In terms of inputs and steps.
     """
 
-    def __init__(self, source):
+    def __init__(self, source, most=MOST_STEPS):
         self.source, self.graph = source, source.graph
         self.inputs = {x.id: n for n, x in source.variables.items()}
         self.inputs.update(source.captured())
         self.facts = {}
         self.reader = Reader(self.graph, {}, self.facts)
         y, node = source.y.id, self.reader.node
-        self.order = Order(self.graph, y, self.inputs, node)
+        self.order = Order(self.graph, y, self.inputs, node, most)
         self.nodes = self.order.shown
         self.names = dict(self.inputs)
         self._letters, self.counts = {}, ()
