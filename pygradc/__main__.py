@@ -64,6 +64,13 @@ def parser():
         command = commands.add_parser(name, help=what, description=_described(what))
         add(command)
         command.set_defaults(run=run, name=name)
+    playground = commands.add_parser(
+        "serve",
+        help="open a playground in the browser, on this machine alone",
+        description="Explains expressions as you type them, in the browser.",
+    )
+    _commands.add_serve(playground)
+    playground.set_defaults(run=_commands.serve, name="serve")
     info = commands.add_parser("info", help="print what this build is and uses")
     info.set_defaults(run=_info.info, name="info")
     return top

@@ -1,4 +1,4 @@
-"""``explain``, ``grad`` and ``check``: commands on an expression that is typed in."""
+"""``explain``, ``grad``, ``check`` and ``serve``: commands on expressions typed in."""
 
 import json
 import sys
@@ -292,3 +292,43 @@ def _print_verdict(name, rows, tolerance):
             f"pygradc takes {ours:.6g}"
         )
     return not wrong
+
+
+# ---- serve ----
+
+
+def add_serve(parser):
+    """Adds the options of ``serve``."""
+    parser.add_argument(
+        "--port", type=int, default=8000, help="0 for any (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--no-browser", action="store_true", help="only print the address"
+    )
+
+
+def serve(options):
+    """Runs ``serve`` until Ctrl-C; its exit code."""
+    import threading
+    import webbrowser
+
+    from pygradc._page.server import HOST, open_server
+
+    try:
+        server = open_server(options.port)
+    except (OSError, OverflowError) as e:
+        reason = getattr(e, "strerror", None) or e
+        print(f"pygradc serve: port {options.port}: {reason}", file=sys.stderr)
+        return 2
+    address = f"http://{HOST}:{server.server_port}/"
+    with server:
+        print(f"the playground is at {address}  (Ctrl-C stops it)", flush=True)
+        if not options.no_browser:
+            threading.Thread(
+                target=webbrowser.open, args=(address,), daemon=True
+            ).start()
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print("stopped")
+    return 0

@@ -7,7 +7,7 @@ import numpy as np
 from pygradc._explain import chain
 from pygradc._explain.check import STRICT, Disagreement, Numbers, agrees
 from pygradc._explain.formula import Mismatch, TooLarge
-from pygradc._explain.model import Derivative, Explanation, Input, Partial, Step
+from pygradc._explain.model import Derivative, Explanation, Input, Live, Partial, Step
 from pygradc._explain.order import MOST_STEPS, SHOWN
 from pygradc._explain.source import source_of
 from pygradc._explain.steps import Plan, Pulled, jacobian_shape, partial_kind
@@ -135,6 +135,34 @@ class _Builder:
             self.numbers.of(plan.nodes[-1]),
             len(plan.order.nodes),
             plan.counts,
+            self._live(read, wholes, adjoints, steps, derivatives),
+        )
+
+    def _live(self, read, wholes, adjoints, steps, derivatives):
+        """The nodes that a page evaluates."""
+        plan, y = self.plan, self.plan.nodes[-1]
+        shown_steps = [s for s in steps if isinstance(s, Step)]
+        shown = {i.name for i in self._inputs(adjoints)}
+        values = {n: x for x, n in plan.names.items() if x in plan.nodes or n in shown}
+        partials = [
+            (p.of, p.by, node, self.seeds.get(x, 0), p.shape, p.kind)
+            for (x, _, _, edges), s in zip(read, shown_steps, strict=True)
+            for p, (_, (_, node)) in zip(s.partials, edges, strict=True)
+        ]
+        whole = [
+            (d.of, d.by, node, self.seeds.get(y, 0), d.shape, d.kind)
+            for d, (_, _, node) in zip(derivatives, wholes, strict=True)
+            if node is not None
+        ]
+        return Live(
+            self.graph,
+            self.source.values,
+            y,
+            {n: x.id for n, x in self.source.variables.items()},
+            values,
+            {plan.names[x]: node for x, node in adjoints.items()},
+            tuple(partials),
+            tuple(whole),
         )
 
     def _fold(self, steps):
@@ -190,7 +218,7 @@ class _Builder:
     def _adjoints(self):
         """Node of the derivative of a scalar output by each input and step."""
         y, found = self.plan.nodes[-1], {}
-        if self.plan.shape(y) != () or not self.source.known or self.plan.order.large:
+        if self.plan.shape(y) != () or self.plan.order.large:
             return {}
         for x in (*self.wrt, *self.plan.nodes[:-1]):
             if self._moves(x):

@@ -33,7 +33,9 @@ from pygradc._explain.tidy import substitute, tidy
 Document = namedtuple("Document", "title sections")
 Section = namedtuple("Section", "title blocks")
 # rights: boxes, each a further way to write the left side; a `words` block has no left
-Equation = namedtuple("Equation", "left rights note value words", defaults=("", "", ""))
+# key: what the number is: ("value-of", "u1"), ("partial", "u2 u1"), ("derivative", "x")
+_FIELDS = "left rights note value words key"
+Equation = namedtuple("Equation", _FIELDS, defaults=("", "", "", None))
 INTRO, REMARK = "intro", "remark"  # words before the equations they belong to, or after
 
 MOST_SHOWN = 90  # symbols on the right of an equation
@@ -63,7 +65,8 @@ def _head(e):
         f = "f" if e.name != "f" else "g"
         right = (Box("code", (f"{f}({arguments})",), ATOM),)
     note = ", ".join(f"{letter} = {n}" for letter, n in e.counts)
-    return Equation(_name(e.name, e.steps[-1].shape), right, note, number(e.value))
+    left, key = _name(e.name, e.steps[-1].shape), ("value-of", e.name)
+    return Equation(left, right, note, number(e.value), key=key)
 
 
 def _sections(e):
@@ -80,7 +83,7 @@ def number(value):
     """The number as text; "" for none, or an array too large to show on a line."""
     if value is None:
         return ""
-    value = np.asarray(value)
+    value = np.asarray(value) + 0.0  # a reader wants no -0
     if value.size == 1:
         return f"{value.reshape(())[()]:.6g}"
     if value.ndim == 2 and 1 in value.shape:
@@ -127,7 +130,8 @@ def _variables(e):
             note = "" if s.shape == () else size_of(s.shape)
             right = (box(s.formula),)
             left = _name(s.name, s.shape)
-            blocks.append(Equation(left, right, note, number(s.value)))
+            key = "value-of", s.name
+            blocks.append(Equation(left, right, note, number(s.value), key=key))
     return tuple(blocks)
 
 
@@ -171,8 +175,19 @@ def _partials(e):
                 note = kind_note(p)
             else:
                 rights, note = (piecewise(p.formula),), kind_note(p)
-            blocks.append(Equation(left, rights, note, _news(p.formula, p.value)))
+            key = _key("partial", f"{p.of} {p.by}", p)
+            number_ = _news(p.formula, p.value)
+            blocks.append(Equation(left, rights, note, number_, key=key))
     return tuple(blocks)
+
+
+def _key(what, names, p):
+    """What the number of a small derivative is, unless its formula is one."""
+    formula = p.formula if what == "partial" else p.result
+    if formula is None or formula.head == "num":
+        return None
+    small = p.shape == (1, 1) or p.value is not None and number(p.value)
+    return (what, names) if small else None
 
 
 def _news(formula, value):
@@ -443,7 +458,8 @@ def _result(e, d):
         return
     rights = [*_substituted(e, d), piecewise(d.result)]
     rights += in_sums(d.result)
-    yield Equation(left, _distinct(rights), note, _news(d.result, d.value))
+    key = _key("derivative", d.by, d)
+    yield Equation(left, _distinct(rights), note, _news(d.result, d.value), key=key)
     if d.gradient is not None and _has_product(d.gradient):
         turned = Box("sup", (paren(left), Box("transpose", (), ATOM)), PRODUCT)
         yield Equation(turned, (piecewise(d.gradient),))

@@ -35,9 +35,17 @@ def _mo(sign):
 
 
 def name(shown, bold=False):
-    """A variable's name; vectors are bold."""
+    """A variable's name, which a page can find; vectors are bold."""
     if shown.endswith("@i"):
         return _tag("msub", name(shown[:-2], bold), "<mi>i</mi>")
+    return _marked(_letters(shown, bold), shown)
+
+
+def _marked(inner, shown):
+    return _tag("mrow", inner, **{"data-name": escape(shown)})
+
+
+def _letters(shown, bold):
     parts = name_parts(shown.partition("@")[0])
     attributes = _BOLD if bold else {}
     base = _tag("mi", escape(GREEK.get(parts.letters, parts.letters)), **attributes)
@@ -58,7 +66,8 @@ def _sub(base, index):
         return _tag("msub", spell(base), spell(index))
     shown, bold = base.parts  # element 1 of u3 is u with index 3,1
     both = _tag("mrow", _tag("mn", own), _mo(","), spell(index))
-    return _tag("msub", name(shown.replace(own, "", 1), bold), both)
+    letters = _letters(shown.replace(own, "", 1), bold)
+    return _marked(_tag("msub", letters, both), shown)
 
 
 def _op(sign, spaced):
@@ -151,7 +160,10 @@ def equation(block):
     rows = []
     for i, right in enumerate(block.rights):
         rows.append([spell(block.left) if i == 0 else "", _mo("="), spell(right)])
-    if block.value:
+    if block.key:
+        (key, what), shown = block.key, f"\u2002= {block.value}" if block.value else ""
+        rows[-1][2] += _tag("mtext", escape(shown), **{f"data-{key}": escape(what)})
+    elif block.value:
         rows[-1][2] += _mo("=") + _tag("mtext", escape(block.value))
     if block.note:
         rows[-1][2] += _tag("mtext", escape(f"\u2003({block.note})"))

@@ -4,7 +4,7 @@ They carry all that a page, a picture or a program needs: the steps are the node
 data flow, their partials its edges, with formulas, numbers and adjoints.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -191,6 +191,34 @@ class Derivative:
 
 
 @dataclass(frozen=True)
+class Live:
+    """The nodes behind an explanation, for whoever evaluates them anew.
+
+    Attributes
+    ----------
+    graph : Graph
+    given : dict
+        Values of explicit variables, by id.
+    output : int
+    inputs, values, adjoints : dict
+        Ids by name: of the arguments; of all inputs and steps; of the derivatives of a
+        scalar output by them.
+    partials, derivatives : tuple of tuples
+        (of, by, node, seed, shape, kind): `node` is the product of the transposed
+        Jacobian with the node `seed`, which is 0 for the number 1.
+    """
+
+    graph: object
+    given: dict
+    output: int
+    inputs: dict
+    values: dict
+    adjoints: dict
+    partials: tuple
+    derivatives: tuple
+
+
+@dataclass(frozen=True)
 class Explanation:
     """A derivative explained in four steps; see `pygradc.explain`.
 
@@ -209,6 +237,7 @@ class Explanation:
         Steps in all, folded ones included.
     counts : tuple of (str, int)
         Letters that stand for a number of elements: ("N", 40).
+    live : Live
     """
 
     name: str
@@ -219,6 +248,7 @@ class Explanation:
     value: np.ndarray | None
     n_steps: int
     counts: tuple = ()
+    live: Live | None = field(default=None, repr=False, compare=False)
 
     @property
     def shown(self):
@@ -254,11 +284,11 @@ class Explanation:
         return results(document(self))
 
     def html(self):
-        """A self-contained HTML page."""
-        from pygradc._explain.document import document
-        from pygradc._explain.page import page
+        """A self-contained HTML page that evaluates the function itself: sliders for
+        scalar inputs, the picture (which needs igraph), Jacobians as heat maps."""
+        from pygradc._page import page
 
-        return page(document(self))
+        return page(self)
 
     def save(self, path):
         """Writes the explanation to a file.
@@ -288,8 +318,9 @@ class Explanation:
             raise errors.ArgumentError(
                 f"save: {os.fspath(path)!r} does not end with .html, .md, .tex or .txt"
             )
+        text = forms[ending]()
         with open(path, "w", encoding="utf-8") as file:
-            file.write(forms[ending]())
+            file.write(text)
 
     def __str__(self):
         return self.text()
@@ -300,7 +331,7 @@ class Explanation:
 
     def _repr_html_(self):
         from pygradc._explain.document import document
-        from pygradc._explain.page import fragment
+        from pygradc._explain.fragment import fragment
 
         return fragment(document(self))
 

@@ -1,10 +1,10 @@
-"""HTML: a self-contained page, light or dark as the reader's system is."""
+"""HTML: an element for notebooks and pages, light or dark as the system is."""
 
 from html import escape
 
 from pygradc._explain.mathml import equation, math, spell
 
-_STYLE = """
+STYLE = """
 .pg-explain { font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; color: #1b1b1f; }
 .pg-explain h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; padding-top: .4rem;
   border-top: 1px solid #d5d5dc; }
@@ -23,16 +23,17 @@ _STYLE = """
 }
 @media print { .pg-explain { color: #000; } }
 """
-_PAGE_STYLE = """
-:root { color-scheme: light dark; }
-body { margin: 2rem auto; padding: 0 1rem; max-width: 50rem; background: #fff; }
-@media (prefers-color-scheme: dark) { body { background: #17171b; } }
-"""
 
 
 def fragment(doc):
-    """The explanation as one element with its style, for notebooks and pages."""
-    out = [f'<style>{_STYLE}</style><div class="pg-explain">', _equation(doc.title)]
+    """The explanation as one element with its style."""
+    head = f'<style>{STYLE}</style><div class="pg-explain">'
+    return "\n".join([head, _equation(doc.title), sections(doc), "</div>"])
+
+
+def sections(doc):
+    """The steps of a Document, each a section."""
+    out = []
     for i, section in enumerate(doc.sections, 1):
         out.append(f"<section><h2>{i}. {escape(section.title)}</h2>")
         for block in section.blocks:
@@ -41,7 +42,6 @@ def fragment(doc):
             else:
                 out.append(_equation(block))
         out.append("</section>")
-    out.append("</div>")
     return "\n".join(out)
 
 
@@ -54,13 +54,3 @@ def _prose(block):
 
 def _equation(block):
     return f'<div class="eq">{equation(block)}</div>'
-
-
-def page(doc):
-    """A whole HTML page that needs nothing from elsewhere."""
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Derivative, step by step</title>\n<style>{_PAGE_STYLE}</style>\n"
-        f"</head>\n<body>\n<main>\n{fragment(doc)}\n</main>\n</body>\n</html>\n"
-    )
