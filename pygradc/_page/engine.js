@@ -28,6 +28,27 @@ function copysign(x, y) {
   return y < 0 || Object.is(y, -0) ? -fabs(x) : fabs(x);
 }
 
+function sign(x) {
+  return isnan(x) ? x : (x > 0) - (x < 0);
+}
+
+function sigmoid(x) {
+  return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x));
+}
+
+/* As NumPy: of the sign of y, without the rounding of x / y. */
+function mod(x, y) {
+  const r = x % y;
+  if (r === 0) return copysign(0, y);
+  return r < 0 !== y < 0 ? r + y : r;
+}
+
+function floordiv(x, y) {
+  if (y === 0) return x / y;
+  const q = (x - (x % y)) / y - (x % y !== 0 && x % y < 0 !== y < 0 ? 1 : 0);
+  return q === 0 ? copysign(0, x / y) : q - floor(q) > 0.5 ? floor(q) + 1 : floor(q);
+}
+
 function softplus(x) {
   return Math.max(x, 0) + log1p(exp(-fabs(x)));
 }

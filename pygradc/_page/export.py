@@ -13,8 +13,9 @@ MOST_NODES = 5_000
 MOST_ELEMENTS = 20_000  # of all nodes together
 MOST_ROWS = 64  # of a Jacobian whose numbers are shown
 
-# C forms that overflow in between; the library computes them as these
-_SAFE = {"softplus": "softplus($0)", "logaddexp": "logaddexp($0, $1)"}
+# Rows whose C forms overflow or round in between, or lose a NaN, where the library does
+# not: engine.js has a function of this name.
+_OWN = ("softplus", "logaddexp", "sigmoid", "sign", "mod", "floordiv")
 
 
 def functions():
@@ -22,10 +23,11 @@ def functions():
     lines = []
     for row in ops():
         if row.c is not None:
-            form = _SAFE.get(row.name, row.c)
+            form = row.c
             for at, letter in enumerate("xyz"):
                 form = form.replace(f"${at}", letter)
-            lines.append(f"  {row.name}: (x, y, z) => {form},")
+            form = row.name if row.name in _OWN else f"(x, y, z) => {form}"
+            lines.append(f"  {row.name}: {form},")
     return "const FORMS = {\n" + "\n".join(lines) + "\n};\n"
 
 
@@ -82,7 +84,7 @@ def _node(node, value, place):
         made["attr"] = node.attrs
     if node.op == "constant":
         made["value"] = numbers(node.value)
-    elif value is not None:
+    elif value is not None and not node.ins:
         made["value"] = numbers(value)
     return made
 

@@ -14,10 +14,10 @@ from pygradc import _parse, errors
 HOST = "127.0.0.1"
 NAMES = ("127.0.0.1", "localhost")
 MOST_QUERY = 40_000  # characters of a request
-MOST_ELEMENTS = 10_000  # of the values together
+MOST_ELEMENTS = 1_000  # of the values together
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "frame-src 'self'; base-uri 'none'; form-action 'none'"
+    "frame-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
 )
 _FILES = {
     "/": ("playground.html", "text/html"),
