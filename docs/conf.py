@@ -36,6 +36,7 @@ nitpick_ignore_regex = [
     ("py:class", r"(numpy\.)?(dtype|ndarray)"),
     # parts of an Explanation, whose docstrings stand in the source
     ("py:class", r"(pygradc\._explain\.\w+\.)?(Formula|Input|Step|Fold|Derivative)"),
+    ("py:class", r"(pygradc\._explain\.model\.)?Live"),
     ("py:class", r"(pygradc\._draw\.\w+\.)?(Node|Edge)"),
 ]
 default_role = "code"

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -443,13 +444,15 @@ def test_the_server_refuses_other_names_and_files(playground):
 def run_serve(*arguments):
     command = [sys.executable, "-m", "pygradc", "serve", "--no-browser", *arguments]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
 def test_serve_prints_its_address_and_ends_with_ctrl_c():
-    import signal
-
     process = run_serve("--port", "0")
     line = process.stdout.readline()
     port = int(re.search(r"http://127\.0\.0\.1:(\d+)/", line)[1])
