@@ -397,3 +397,9 @@ def test_lists_are_the_arrays_of_a_text():
     e = pg.explain("w@x", at={"w": [1.0, 2.0], "x": [0.5, -1.0]})
     assert [i.shape for i in e.inputs] == [(2,), (2,)]
     assert e.value == -1.5
+
+
+def test_a_vector_without_elements_is_explained():
+    e = pg.explain("x**2", at={"x": []})
+    assert "(0-vector)" in e.text()
+    assert e.derivatives[0].shape == (0, 0)

@@ -325,6 +325,14 @@ def test_without_values_every_number_begins_at_one(tab):
     assert slope == pytest.approx(np.cos(2.0), rel=1e-12)
 
 
+def test_a_constant_output_is_a_flat_line(tab):
+    page = tab(pg.explain("erf(x) + erfc(x)", at={"x": 0.3}))  # 1, but for rounding
+    slope = page.locator("svg.plot").evaluate("e => Number(e.dataset.slope)")
+    assert abs(slope) < 1e-15
+    told = page.locator("svg.plot").get_attribute("aria-label")
+    assert "the value is 1" in told
+
+
 def test_infinities_and_nan_survive(tab):
     page = tab(pg.explain("log(x) + 1/x", at={"x": 0.0}))
     assert page.locator('#variables [data-value-of="y"]').text_content() == "nan"

@@ -86,14 +86,14 @@ def number(value):
     value = np.asarray(value) + 0.0  # a reader wants no -0
     if value.size == 1:
         return f"{value.reshape(())[()]:.6g}"
-    if value.ndim == 2 and 1 in value.shape:
+    if value.ndim == 2 and 1 in value.shape and value.size:
         value = value.ravel()
     if value.size > 6:
         return ""
     entries = [f"{v:.4g}" for v in value.ravel()]
     if value.ndim == 1:
         return "[" + ", ".join(entries) + "]"
-    if value.ndim != 2:
+    if value.ndim != 2 or value.size == 0:
         return ""
     n = value.shape[1]
     rows = [", ".join(entries[i : i + n]) for i in range(0, len(entries), n)]

@@ -28,7 +28,8 @@ function range(samples, value) {
   let low = Math.max(finite[0], at(0.05) - 2 * inner);
   let high = Math.min(finite[finite.length - 1], at(0.95) + 2 * inner);
   if (isFinite(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
-  const pad = 0.08 * (high - low || Math.abs(high) || 1);
+  const far = Math.max(Math.abs(low), Math.abs(high)); // rounding alone is no range
+  const pad = high - low > 1e-9 * far ? 0.08 * (high - low) : 0.5 * far || 1;
   return [low - pad, high + pad];
 }
 
