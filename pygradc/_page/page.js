@@ -3,6 +3,7 @@
 
 const told = JSON.parse(document.getElementById("graph").textContent);
 const MOST_CELLS = 64; // rows and columns of a heat map
+const DEEPEST = 55; // % of a colour, on which numbers can still be read
 const $ = (id) => document.getElementById(id);
 
 function element(tag, attributes = {}, ...children) {
@@ -179,7 +180,7 @@ function plotter(graph) {
 
 function colour(x, most) {
   if (!isFinite(x)) return "var(--mark)";
-  const part = most > 0 ? Math.round((100 * Math.abs(x)) / most) : 0;
+  const part = most > 0 ? Math.round((DEEPEST * Math.abs(x)) / most) : 0;
   return `color-mix(in srgb, var(${x > 0 ? "--plus" : "--minus"}) ${part}%, var(--back))`;
 }
 

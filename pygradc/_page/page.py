@@ -47,7 +47,7 @@ def page(e):
 </head>
 <body>
 <main class="pg-explain">
-<h1 class="eq">{equation(doc.title)}</h1>
+<h1 class="eq" aria-label="{escape(title)}">{equation(doc.title)}</h1>
 <div id="inputs" class="panel" hidden></div>
 {_picture(e)}
 <div id="stepper" class="panel" role="group" aria-label="Steps" hidden></div>
