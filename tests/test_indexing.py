@@ -98,3 +98,23 @@ def test_too_many_indices_and_wrong_masks_are_refused():
         pg.grad(lambda a: np.sum(a[0, 0, 0, 0]))(np.zeros(SHAPE))
     with pytest.raises(IndexError, match=r"boolean index of shape \(3,\)"):
         pg.grad(lambda a: np.sum(a[np.ones(3, bool)]))(np.zeros(SHAPE))
+
+
+REORDERED = {
+    "reversed": lambda X, w, c: X.T @ ((X @ w)[::-1] * c),
+    "reversed, then multiplied": lambda X, w, c: X.T @ ((X @ w) * c)[::-1],
+    "both ways": lambda X, w, c: X.T @ ((X @ w)[::-1] * c + X @ w),
+    "transposed": lambda X, w, c: (
+        X.T @ np.ravel((X @ w).reshape(40, 100).T * c.reshape(100, 40))
+    ),
+    "rolled": lambda X, w, c: X.T @ (np.roll(X @ w, 7) * c),
+    "a half": lambda X, w, c: X[:2000].T @ ((X @ w)[:2000] * c[:2000]),
+}
+
+
+@pytest.mark.parametrize("f", REORDERED.values(), ids=REORDERED)
+def test_products_with_the_same_rows_in_another_order(f):
+    """Two products may share one pass over X if their rows come in the same order."""
+    rng = np.random.default_rng(5)
+    args = [rng.normal(size=s) for s in ((4000, 20), (20,), (4000,))]
+    np.testing.assert_allclose(pg.jit(f)(*args), f(*args), rtol=1e-11, atol=1e-9)

@@ -123,6 +123,11 @@ bool gradc_view_is_flat(const gradc_view *v)
     return true;
 }
 
+bool gradc_view_is_whole(const gradc_graph *g, const gradc_view *v)
+{
+    return gradc_view_is_flat(v) && v->shape.size == gradc_shape_of(g, v->root)->size;
+}
+
 void gradc_view_broadcast(gradc_view *v, const gradc_shape *to)
 {
     int64_t stride[GRADC_MAX_RANK];

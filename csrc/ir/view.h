@@ -22,6 +22,9 @@ void gradc_view_over(const gradc_graph *g, gradc_id x, gradc_view *out);
 /* Whether the elements of v lie one after the other in C order. */
 bool gradc_view_is_flat(const gradc_view *v);
 
+/* Whether v shows all of its root as it lies in memory. */
+bool gradc_view_is_whole(const gradc_graph *g, const gradc_view *v);
+
 /* v broadcast to `to`: strides of 0 along the axes it is repeated. */
 void gradc_view_broadcast(gradc_view *v, const gradc_shape *to);
 

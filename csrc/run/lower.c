@@ -152,12 +152,6 @@ static size_t bytes_of(const gradc_graph *g, gradc_id x)
     return (size_t)gradc_shape_of(g, x)->size * gradc_dtype_size(gradc_dtype_of(g, x));
 }
 
-/* Whether view v shows all of its root as it lies in memory. */
-static bool is_whole(const gradc_graph *g, const gradc_view *v)
-{
-    return gradc_view_is_flat(v) && v->shape.size == gradc_shape_of(g, v->root)->size;
-}
-
 static size_t operand_bytes(const gradc_graph *g, const gradc_node *n)
 {
     size_t sum = 0;
@@ -174,7 +168,7 @@ static void find_home(gradc_lowering *l, gradc_id r, gradc_id x, size_t offset)
     gradc_view_resolve(l->g, x, &v);
     const gradc_id root = v.root;
     if (l->s->stage_of[root - 1] == 0 || l->home[root - 1] != 0 || root == r ||
-        l->place[root - 1].base != BASE_WORK || !is_whole(l->g, &v) ||
+        l->place[root - 1].base != BASE_WORK || !gradc_view_is_whole(l->g, &v) ||
         l->last_use[root - 1] != l->s->stage_of[r - 1])
         return;
     l->home[root - 1] = r;
@@ -232,7 +226,7 @@ static bool is_read_before(const gradc_lowering *l, uint32_t at, gradc_id x,
                 continue;
             const bool late = i > last || (i == last && k > 1) ||
                               gradc_node_row(n)->step == GRADC_STEP_REDUCE;
-            if (late || !is_whole(l->g, &v))
+            if (late || !gradc_view_is_whole(l->g, &v))
                 return false;
         }
     }
@@ -329,7 +323,7 @@ static void place_fixed(gradc_lowering *l, size_t n_args, size_t n_results,
     for (size_t i = n_results; i-- > 0;) {
         gradc_view v;
         gradc_view_resolve(l->g, result[i], &v);
-        if (l->s->stage_of[v.root - 1] != 0 && is_whole(l->g, &v))
+        if (l->s->stage_of[v.root - 1] != 0 && gradc_view_is_whole(l->g, &v))
             l->place[v.root - 1] = (gradc_ref){BASE_ARGS + (uint32_t)(n_args + i), 0};
     }
 }
@@ -391,7 +385,7 @@ static gradc_status copy_results(gradc_lowering *l, size_t n_results,
         const gradc_ref to = {BASE_ARGS + l->p->n_args + (uint32_t)i, 0};
         gradc_view v;
         gradc_view_resolve(l->g, result[i], &v);
-        if (l->s->stage_of[v.root - 1] == 0 || !is_whole(l->g, &v) ||
+        if (l->s->stage_of[v.root - 1] == 0 || !gradc_view_is_whole(l->g, &v) ||
             l->place[v.root - 1].base != to.base)
             GRADC_TRY(gradc_lower_copy(l, &v, to));
     }

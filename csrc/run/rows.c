@@ -91,23 +91,47 @@ static const gradc_node *product_of(const gradc_lowering *l, uint32_t at)
     return n->op == GRADC_OP_matmul && l->g->shape[n->shape]->rank == 2 ? n : NULL;
 }
 
+/* Whether operand `x`, if it shows node r, shows it as it lies in memory. */
+static bool shows_in_order(const gradc_graph *g, gradc_id x, gradc_id r)
+{
+    gradc_view v;
+    gradc_view_resolve(g, x, &v);
+    return v.root != r || gradc_view_is_whole(g, &v);
+}
+
+/* How stage `at` reads node r: not at all, in the order of its memory and by a loop over
+ * as many elements, or in another way. */
+typedef enum { UNREAD, IN_ORDER, OTHERWISE } reading;
+
+static reading how_read(const gradc_lowering *l, const gradc_stage *stage, gradc_id r)
+{
+    reading found = UNREAD;
+    for (uint32_t i = 0; i < stage->count; i++) {
+        const gradc_node *n = gradc_node_get(l->g, l->s->node[stage->first + i]);
+        for (uint32_t k = 0; k < n->n_in; k++) {
+            const gradc_id x = gradc_node_in(n)[k];
+            if (root_of(l->g, x) != r)
+                continue;
+            if (!stage->is_loop || !shows_in_order(l->g, x, r) ||
+                l->g->shape[stage->space]->size != gradc_shape_of(l->g, r)->size)
+                return OTHERWISE;
+            found = IN_ORDER;
+        }
+    }
+    return found;
+}
+
 /* The number of the loop stage that is the first to read the result of stage `at`, in
- * its own space; 0 if another kind of stage comes first. Counting from 1. */
+ * its own space and order; 0 if it is read otherwise first. Counting from 1. */
 static uint32_t first_reader(const gradc_lowering *l, uint32_t at)
 {
     const gradc_schedule *s = l->s;
     const gradc_id r = s->node[s->stage[at].first];
-    for (uint32_t j = at + 1; j < s->n_stage; j++)
-        for (uint32_t i = 0; i < s->stage[j].count; i++) {
-            const gradc_node *n = gradc_node_get(l->g, s->node[s->stage[j].first + i]);
-            for (uint32_t k = 0; k < n->n_in; k++)
-                if (root_of(l->g, gradc_node_in(n)[k]) == r)
-                    return s->stage[j].is_loop &&
-                                   l->g->shape[s->stage[j].space]->size ==
-                                       gradc_shape_of(l->g, r)->size
-                               ? j + 1
-                               : 0;
-        }
+    for (uint32_t j = at + 1; j < s->n_stage; j++) {
+        const reading how = how_read(l, &s->stage[j], r);
+        if (how != UNREAD)
+            return how == IN_ORDER ? j + 1 : 0;
+    }
     return 0;
 }
 
@@ -124,7 +148,7 @@ static uint32_t find_tail(const gradc_lowering *l, uint32_t host, gradc_id root)
             continue;
         for (int k = 0; k < 2; k++) {
             const gradc_id e = root_of(l->g, n->u.in[k]);
-            if (l->s->stage_of[e - 1] == host &&
+            if (l->s->stage_of[e - 1] == host && shows_in_order(l->g, n->u.in[k], e) &&
                 gradc_node_row(gradc_node_get(l->g, e))->step == GRADC_STEP_LOOP &&
                 root_of(l->g, n->u.in[!k]) == root)
                 return at + 1;
