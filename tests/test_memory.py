@@ -146,3 +146,85 @@ def test_gradient_by_elements_is_laid_side_by_side():
     np.testing.assert_allclose(
         g(x)[1], 2 * x * np.roll(x, 1) + np.roll(x, -1) ** 2, rtol=1e-14
     )
+
+
+# ---- products with an epilogue ----
+
+LAYERS = {
+    "bias": lambda z, b: z + b,
+    "bias, then relu": lambda z, b: np.maximum(0, z + b),
+    "relu": lambda z, b: np.maximum(0, z),
+    "mask": lambda z, b: np.where(b > 0, z, 0),
+    "twice": lambda z, b: z * np.tanh(z + b),
+}
+
+
+@pytest.mark.parametrize("rows", [20_000, 128 * 60 + 1, 128 * 60 + 17])
+@pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
+def test_a_layer_is_the_epilogue_of_its_product(layer, rows, dtype):
+    """One pass: the product itself never is in memory; to the bit the same."""
+    rng = np.random.default_rng(0)
+    X, W, b = (rng.normal(size=s).astype(dtype) for s in ((rows, 24), (24, 40), (40,)))
+    f = pg.jit(lambda X, W, b: layer(X @ W, b))
+    both = f(X, W, b)
+    apart = pg.jit(layer)(pg.jit(np.matmul)(X, W), b)
+    assert both.tobytes() == apart.tobytes()
+    memory, least = f.memory(X, W, b), X.nbytes + W.nbytes + both.nbytes
+    assert least <= memory.moved <= 1.01 * least
+    assert memory.workspace < both.nbytes / 2
+
+
+def test_a_product_that_others_read_stays_in_memory():
+    rng = np.random.default_rng(1)
+    X, W = rng.normal(size=(9000, 24)), rng.normal(size=(24, 40))
+
+    def f(X, W):
+        z = X @ W
+        return np.maximum(0, z - 1), z
+
+    layer, z = pg.jit(f)(X, W)
+    apart = pg.jit(np.matmul)(X, W)
+    assert z.tobytes() == apart.tobytes()
+    assert layer.tobytes() == np.maximum(0, apart - 1).tobytes()
+
+
+@pytest.mark.parametrize(
+    "turned",
+    [lambda z: z[::-1] + 1, lambda z: z[:, ::-1] * 2, lambda z: z + z[::-1]],
+    ids=["rows", "columns", "both"],
+)
+def test_a_product_read_in_another_order_is_computed_first(turned):
+    rng = np.random.default_rng(2)
+    X, W = rng.normal(size=(9000, 24)), rng.normal(size=(24, 40))
+    got = pg.jit(lambda X, W: turned(X @ W))(X, W)
+    np.testing.assert_array_equal(got, turned(pg.jit(np.matmul)(X, W)))
+
+
+def test_gradients_of_wide_layers_on_any_number_of_threads():
+    rng = np.random.default_rng(3)
+    X, b = rng.normal(size=(6000, 20)), rng.normal(size=32)
+    W, V = rng.normal(size=(20, 32)), rng.normal(size=(32, 48))
+
+    def f(W, b, V):
+        return np.mean(np.tanh(np.maximum(0, X @ W + b) @ V) ** 2)
+
+    def by_hand():
+        z = X @ W + b
+        h = np.maximum(0, z)
+        t = np.tanh(h @ V)
+        du = 2 * t * (1 - t**2) / t.size
+        dz = (du @ V.T) * (z > 0)
+        return X.T @ dz, dz.sum(0), h.T @ du
+
+    g = pg.jit(pg.grad(f, (0, 1, 2)))
+    before, found = pg.num_threads(), []
+    for n in (1, 2, 5):
+        pg.set_num_threads(n)
+        found.append(g(W, b, V))
+    pg.set_num_threads(before)
+    for got, true in zip(found[0], by_hand(), strict=True):
+        np.testing.assert_allclose(got, true, rtol=1e-10, atol=1e-14)
+    for other in found[1:]:
+        assert all(
+            a.tobytes() == b.tobytes() for a, b in zip(found[0], other, strict=True)
+        )

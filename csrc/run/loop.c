@@ -37,7 +37,8 @@ static size_t sum_bytes(const gradc_loop *l) { return count_tasks(l) * l->tail_b
 static size_t worker_bytes(const gradc_loop *l)
 {
     return pointer_bytes(l) + l->n_register * l->register_bytes +
-           gradc_align(l->acc_bytes) + l->product_scratch + l->tail_bytes;
+           gradc_align(l->acc_bytes) + l->product_scratch + l->tail_bytes +
+           l->panel_bytes;
 }
 
 size_t gradc_loop_scratch(const gradc_loop *l)
@@ -183,6 +184,12 @@ static void end_reductions(const gradc_loop *l, const gradc_frame *f)
 
 /* ---- blocks ---- */
 
+static void load(const machine *m, const loop_load *d, size_t begin, size_t n)
+{
+    d->move->load(m->slot[d->slot], gradc_ref_at(m->f, d->from.at), d->from.rank,
+                  d->from.dim, d->from.stride, begin, n);
+}
+
 /* The slots of worker number `worker` for a task that begins at element `begin`. */
 static void set_slots(machine *m, unsigned worker, size_t begin)
 {
@@ -194,8 +201,9 @@ static void set_slots(machine *m, unsigned worker, size_t begin)
         m->slot[i] = registers + i * l->register_bytes;
     for (uint32_t i = 0; i < l->n_memory; i++) {
         const loop_memory *at = &l->memory[i];
-        m->slot[l->n_register + i] =
-            (char *)gradc_ref_at(m->f, at->at) + begin * at->step;
+        if (at->at.base != BASE_PANEL)
+            m->slot[l->n_register + i] =
+                (char *)gradc_ref_at(m->f, at->at) + begin * at->step;
     }
     m->accumulators = registers + l->n_register * l->register_bytes;
     m->products = m->accumulators + gradc_align(l->acc_bytes);
@@ -203,17 +211,18 @@ static void set_slots(machine *m, unsigned worker, size_t begin)
         const loop_load *s = &l->splat[i];
         s->move->fill(m->slot[s->slot], gradc_ref_at(m->f, s->from.at), l->block);
     }
+    for (uint32_t i = 0; i < l->n_load; i++)
+        if (l->load[i].once)
+            load(m, &l->load[i], 0, l->block);
 }
 
 static void run_block(const machine *m, size_t begin, size_t n)
 {
     const gradc_loop *l = m->l;
     char *const *slot = m->slot;
-    for (uint32_t i = 0; i < l->n_load; i++) {
-        const loop_load *d = &l->load[i];
-        d->move->load(slot[d->slot], gradc_ref_at(m->f, d->from.at), d->from.rank,
-                      d->from.dim, d->from.stride, begin, n);
-    }
+    for (uint32_t i = 0; i < l->n_load; i++)
+        if (!l->load[i].once)
+            load(m, &l->load[i], begin, n);
     for (const loop_op *op = l->op, *end = op + l->n_op; op < end; op++)
         if (op->native != NULL)
             op->native(slot, n);
@@ -221,6 +230,29 @@ static void run_block(const machine *m, size_t begin, size_t n)
             op->fn(slot[op->r], slot[op->x], slot[op->y], slot[op->z], n);
     for (uint32_t i = 0; i < l->n_reduce; i++)
         reduce(m, &l->reduce[i], begin, n);
+}
+
+/* Computes the products that a block needs, panels of them at the first of their
+ * blocks; the size of the block, which ends where the panel does. */
+static size_t begin_products(const machine *m, size_t begin, size_t n, size_t first,
+                             size_t end)
+{
+    const gradc_loop *l = m->l;
+    if (l->n_head == 0)
+        return n;
+    if (l->panel == 0) {
+        gradc_rows_begin(l, m->f, m->products, begin, n);
+        return n;
+    }
+    const size_t into = (begin - first) % l->panel, left = l->panel - into;
+    if (into == 0) {
+        const size_t rest = end - begin;
+        gradc_rows_begin(l, m->f, m->products, begin, rest < left ? rest : left);
+        for (uint32_t i = 0; i < l->n_memory; i++)
+            if (l->memory[i].at.base == BASE_PANEL)
+                m->slot[l->n_register + i] = m->products + l->product_scratch;
+    }
+    return n < left ? n : left;
 }
 
 typedef struct loop_call {
@@ -243,8 +275,7 @@ static void run_task(void *context, size_t task, unsigned worker)
         n = end - begin < l->block ? end - begin : l->block;
         if (l->row > l->block && n > l->row - begin % l->row)
             n = l->row - begin % l->row;
-        if (l->n_head > 0)
-            gradc_rows_begin(l, c->f, m.products, begin, n);
+        n = begin_products(&m, begin, n, first, end);
         run_block(&m, begin, n);
         if (l->n_tail > 0)
             gradc_rows_end(l, c->f, m.products, sums, begin, n, begin == first);

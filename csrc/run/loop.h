@@ -31,6 +31,7 @@ typedef struct loop_memory {
 
 typedef struct loop_load {
     uint32_t slot;
+    bool once;        /* every block is the same: loaded when a task begins */
     gradc_array from; /* broadcast to the space */
     const gradc_move_table *move;
 } loop_load;
@@ -52,7 +53,8 @@ typedef struct loop_reduce {
 } loop_reduce;
 
 /* A product with rows of a matrix that run with the space: computed for the rows of a
- * block before its operations (head) or, summed over the rows, after them (tail). */
+ * block or panel before its operations (head) or, summed over the rows, after them
+ * (tail). */
 typedef struct loop_product {
     gradc_matmul_task task; /* of all rows, without pointers */
     const gradc_matmul_table *table;
@@ -71,15 +73,17 @@ typedef struct gradc_loop {
     uint32_t n_native; /* operations that became code */
     loop_op *op;
     loop_memory *memory;
-    loop_load *load;  /* before each block */
+    loop_load *load;  /* before each block, or once */
     loop_load *splat; /* once: a scalar repeated over the block */
     loop_reduce *reduce;
     loop_product *head, *tail;
     uint32_t n_head, n_tail;
+    size_t panel;           /* elements that heads compute at a time; 0: a block */
+    size_t panel_bytes;     /* of scratch memory for it, if nobody else reads it */
     size_t row_bytes;       /* that products read for an element of the space */
     size_t product_scratch; /* bytes for the products of one worker */
     size_t tail_bytes;      /* of the sums of one task */
-    size_t head_bytes, tail_written; /* that heads move for an element, tails in all */
+    size_t head_bytes, tail_written; /* that heads move, and tails write, in all */
 } gradc_loop;
 
 /* Pairwise accumulation: partial results by the bits of their count. */
@@ -91,7 +95,7 @@ typedef struct pairwise {
 gradc_step_fn gradc_loop_run;
 
 /* Products of a block, and of a task that ends (run/rows.c). `scratch` has room for
- * product_scratch bytes and then for tail_bytes. */
+ * product_scratch bytes and then for tail_bytes or panel_bytes. */
 void gradc_rows_begin(const gradc_loop *l, const gradc_frame *f, char *scratch,
                       size_t begin, size_t n);
 void gradc_rows_end(const gradc_loop *l, const gradc_frame *f, char *scratch,

@@ -233,6 +233,12 @@ static bool is_read_before(const gradc_lowering *l, uint32_t at, gradc_id x,
     return true;
 }
 
+/* Whether loop stage `at` may overwrite x as it goes: not what its products read. */
+static bool is_in_step(const gradc_lowering *l, uint32_t at, gradc_id x)
+{
+    return l->host[at] == 0 || l->host[l->s->stage_of[x - 1] - 1] == at + 1;
+}
+
 /* Node number `i` of loop stage `at` takes the memory of an operand of its size that
  * nobody reads afterwards. */
 static bool take_in_place(gradc_lowering *l, uint32_t at, uint32_t i)
@@ -240,14 +246,14 @@ static bool take_in_place(gradc_lowering *l, uint32_t at, uint32_t i)
     const gradc_stage *st = &l->s->stage[at];
     const gradc_id r = l->s->node[st->first + i];
     const gradc_node *n = gradc_node_get(l->g, r);
-    if (st->count > MOST_IN_PLACE || l->host[at] != 0 || l->home[r - 1] != 0 ||
+    if (st->count > MOST_IN_PLACE || l->home[r - 1] != 0 ||
         l->place[r - 1].base != BASE_WORK || gradc_node_row(n)->step != GRADC_STEP_LOOP)
         return false;
     for (uint32_t k = 0; k < n->n_in; k++) {
         const gradc_id x = root_of(l->g, gradc_node_in(n)[k]);
         if (l->last_use[x - 1] != at + 1 || l->s->stage_of[x - 1] == 0 ||
             l->place[x - 1].base != BASE_WORK || l->home[x - 1] != 0 ||
-            bytes_of(l->g, x) != bytes_of(l->g, r) ||
+            bytes_of(l->g, x) != bytes_of(l->g, r) || !is_in_step(l, at, x) ||
             gradc_node_get(l->g, x)->dtype != n->dtype || !is_read_before(l, at, x, i))
             continue;
         l->place[r - 1] = l->place[x - 1];

@@ -108,7 +108,8 @@ static gradc_status bring(emitter *e, gradc_id x, uint32_t *slot)
                                        p->total < p->block ? p->total : p->block, &at));
         return add_memory(e, at, 0, slot);
     }
-    e->read += (size_t)v.shape.size * size;
+    if (l->place[v.root - 1].base != BASE_PANEL)
+        e->read += (size_t)v.shape.size * size;
     const bool whole = v.shape.size == space->size;
     if (!whole)
         gradc_view_broadcast(&v, space);
@@ -126,7 +127,7 @@ static gradc_status bring(emitter *e, gradc_id x, uint32_t *slot)
         return GRADC_ENOMEM;
     *list = more;
     *slot = p->n_register++; /* held for the whole loop */
-    (*list)[(*n)++] = (loop_load){*slot, a, l->kernels->move[a.dtype]};
+    (*list)[(*n)++] = (loop_load){*slot, false, a, l->kernels->move[a.dtype]};
     return GRADC_OK;
 }
 
@@ -423,6 +424,33 @@ static void choose_block(gradc_loop *p, uint32_t registers)
     p->register_bytes = gradc_align((p->block ? p->block : 1) * sizeof(double));
 }
 
+/* After how many elements an operand repeats, as a bias does with every row. */
+static size_t period_of(const gradc_array *a)
+{
+    size_t period = 1;
+    for (int i = a->rank - 1; i > 0; i--)
+        period *= (size_t)a->dim[i];
+    return a->rank > 1 && a->stride[0] == 0 ? period : 0;
+}
+
+/* Operands whose period divides the block are loaded once a task; the block may be made
+ * to fit if no sum depends on its size. */
+static void find_periods(gradc_loop *p)
+{
+    if (p->row > p->block)
+        return;
+    for (uint32_t i = 0; i < p->n_load; i++) {
+        const size_t period = period_of(&p->load[i].from);
+        if (period > 0 && period <= p->block && p->row == 0 && !joins_blocks(p))
+            p->block = p->block / period * period;
+    }
+    for (uint32_t i = 0; i < p->n_load; i++) {
+        const size_t period = period_of(&p->load[i].from);
+        p->load[i].once =
+            period > 0 && p->block % period == 0 && p->panel % period == 0;
+    }
+}
+
 /* Cuts a large space into tasks: of SPAN elements or so, whole blocks and, for
  * reductions of rows, whole rows. Columns are accumulated in one task. */
 static void choose_span(gradc_loop *p)
@@ -433,6 +461,11 @@ static void choose_span(gradc_loop *p)
     for (uint32_t i = 0; i < p->n_reduce; i++)
         if (p->reduce[i].form == REDUCE_COLUMNS)
             return;
+    if (p->panel > 0) {
+        p->span = p->panel < SPAN ? SPAN / p->panel * p->panel : p->panel;
+        p->workers = p->span < p->total ? gradc_pool_workers() : 1;
+        return;
+    }
     if (p->row_bytes > 0) {
         /* the products' time is that of reading their rows */
         for (p->span = p->block; p->span * p->row_bytes < ROWS_BYTES;)
@@ -497,6 +530,7 @@ gradc_status gradc_lower_loop(gradc_lowering *l, uint32_t at)
     if (status != GRADC_OK)
         goto done;
     status = GRADC_ENOMEM;
+    find_periods(p);
     choose_span(p);
     p->acc_bytes = e.acc_bytes;
     gradc_lower_scratch(l, gradc_loop_scratch(p));
@@ -508,8 +542,7 @@ gradc_status gradc_lower_loop(gradc_lowering *l, uint32_t at)
              p->n_native > 0 ? ", partly machine code" : "");
     status = gradc_lower_step(l, name, gradc_loop_run, p);
     if (status == GRADC_OK)
-        gradc_lower_traffic(l, e.read + p->total * p->head_bytes,
-                            e.written + p->tail_written);
+        gradc_lower_traffic(l, e.read + p->head_bytes, e.written + p->tail_written);
 done:
     gradc_release(e.last_user);
     gradc_release(e.free_list);

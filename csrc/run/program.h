@@ -11,7 +11,8 @@
 #include "gradc.h"
 #include "kern/kern.h"
 
-enum { BASE_WORK, BASE_CONSTANT, BASE_ARGS }; /* results follow the arguments */
+/* Results follow the arguments; BASE_PANEL is scratch memory of a loop (run/rows.c). */
+enum { BASE_WORK, BASE_CONSTANT, BASE_ARGS, BASE_PANEL = INT32_MAX };
 enum { ALIGNMENT = 64 };
 
 typedef struct gradc_ref {

@@ -1,4 +1,8 @@
-/* rows.c -- products with the rows of a matrix, computed inside a loop over its rows.
+/* rows.c -- products computed inside a loop, rows by rows.
+ *
+ * A product with a thin matrix is bound by memory, and so is the loop that adds a bias
+ * to it, takes its positive part or masks it. Such a loop is the product's host: a
+ * panel of rows is computed and, while in cache, goes through the loop: its epilogue.
  *
  * The gradient of a loss over a table, X^T (m * (X w + b - y)), reads X twice if each
  * product is a step of its own, and X is most of what it reads. Here the loop over the
@@ -13,8 +17,11 @@
 #include "run/lower.h"
 #include "run/loop.h"
 
-/* Matrices of fewer bytes stay in cache from one product to the next. */
-enum { LEAST_BYTES = 1 << 17 };
+/* Matrices of fewer bytes stay in cache from one product to the next. An epilogue pays
+ * from MOST_CACHED bytes of the product on, and if packing its second matrix again for
+ * every panel is little: no more bytes than SMALL_MATRIX. */
+enum { LEAST_BYTES = 1 << 17, MOST_CACHED = 1 << 19, SMALL_MATRIX = 1 << 16 };
+enum { PANEL_BYTES = 1 << 17, PANEL_ROWS = 128 };
 
 /* ---- running ---- */
 
@@ -30,12 +37,14 @@ void gradc_rows_begin(const gradc_loop *l, const gradc_frame *f, char *scratch,
     for (uint32_t i = 0; i < l->n_head; i++) {
         const loop_product *p = &l->head[i];
         gradc_matmul_task t = p->task;
-        const bool down = t.n == 1; /* r is a column */
-        const ptrdiff_t first = (ptrdiff_t)begin;
-        *(down ? &t.m : &t.n) = n;
+        const bool down = t.n == 1 || l->panel > 0; /* r is a column, or a matrix */
+        const ptrdiff_t first = (ptrdiff_t)(begin / (down ? t.n : 1));
+        *(down ? &t.m : &t.n) = n / (down ? t.n : 1);
         t.x = moved(f, p->x, down ? first * t.x_row : 0, p->element);
         t.y = moved(f, p->y, down ? 0 : first * t.y_col, p->element);
-        t.r = (void *)moved(f, p->r, first, p->element);
+        t.r = p->r.base == BASE_PANEL
+                  ? scratch + l->product_scratch
+                  : (void *)moved(f, p->r, (ptrdiff_t)begin, p->element);
         t.scratch = scratch;
         p->table->run(&t);
     }
@@ -99,7 +108,7 @@ static bool shows_in_order(const gradc_graph *g, gradc_id x, gradc_id r)
     return v.root != r || gradc_view_is_whole(g, &v);
 }
 
-/* How stage `at` reads node r: not at all, in the order of its memory and by a loop over
+/* How a stage reads node r: not at all, in the order of its memory and by a loop over
  * as many elements, or in another way. */
 typedef enum { UNREAD, IN_ORDER, OTHERWISE } reading;
 
@@ -165,26 +174,63 @@ static void keep_until(gradc_lowering *l, const gradc_node *n, uint32_t host)
     }
 }
 
+/* Products that a loop begins and ends with. */
+static void find_pair(gradc_lowering *l, uint32_t at, const gradc_node *n)
+{
+    const gradc_shape *s = l->g->shape[n->shape];
+    const int matrix = s->dim[1] == 1 ? 0 : s->dim[0] == 1 ? 1 : -1;
+    if (matrix < 0 || s->size == 1)
+        return;
+    const gradc_id x = n->u.in[matrix];
+    const size_t bytes =
+        (size_t)gradc_shape_of(l->g, x)->size * gradc_dtype_size((gradc_dtype)n->dtype);
+    const uint32_t host = bytes < LEAST_BYTES ? 0 : first_reader(l, at);
+    const uint32_t tail = host == 0 ? 0 : find_tail(l, host, root_of(l->g, x));
+    if (tail == 0)
+        return;
+    l->host[at] = l->host[tail - 1] = l->host[host - 1] = host;
+    keep_until(l, n, host);
+}
+
+/* A product of matrices whose epilogue is a loop: one without sums, whose order would
+ * change. */
+static void find_epilogue(gradc_lowering *l, uint32_t at, const gradc_node *n)
+{
+    const size_t element = gradc_dtype_size((gradc_dtype)n->dtype);
+    const gradc_shape *r = l->g->shape[n->shape];
+    const size_t y = (size_t)gradc_shape_of(l->g, n->u.in[1])->size * element;
+    if (r->dim[0] == 1 || r->dim[1] == 1 || (size_t)r->size * element < MOST_CACHED ||
+        y > SMALL_MATRIX || (size_t)r->dim[1] * element * PANEL_ROWS > PANEL_BYTES)
+        return;
+    const uint32_t host = first_reader(l, at);
+    if (host == 0 || l->host[host - 1] != 0)
+        return;
+    const gradc_stage *stage = &l->s->stage[host - 1];
+    for (uint32_t i = 0; i < stage->count; i++) {
+        const gradc_id x = l->s->node[stage->first + i];
+        if (gradc_node_row(gradc_node_get(l->g, x))->step == GRADC_STEP_REDUCE)
+            return;
+    }
+    l->host[at] = l->host[host - 1] = host;
+    keep_until(l, n, host);
+    const gradc_id z = l->s->node[l->s->stage[at].first];
+    if (l->last_use[z - 1] == host && l->home[z - 1] == 0) { /* nobody else reads it */
+        l->place[z - 1] = (gradc_ref){BASE_PANEL, 0};
+        l->taken[z - 1] = true;
+    }
+}
+
 void gradc_find_rows(gradc_lowering *l)
 {
     for (uint32_t at = 0; at < l->s->n_stage; at++) {
         const gradc_node *n = product_of(l, at);
-        if (n == NULL)
-            continue;
-        const gradc_shape *s = l->g->shape[n->shape];
-        const int matrix = s->dim[1] == 1 ? 0 : s->dim[0] == 1 ? 1 : -1;
-        if (matrix < 0 || s->size == 1)
-            continue;
-        const gradc_id x = n->u.in[matrix];
-        const gradc_id root = root_of(l->g, x);
-        const size_t bytes = (size_t)gradc_shape_of(l->g, x)->size *
-                             gradc_dtype_size((gradc_dtype)n->dtype);
-        const uint32_t host = bytes < LEAST_BYTES ? 0 : first_reader(l, at);
-        const uint32_t tail = host == 0 ? 0 : find_tail(l, host, root);
-        if (tail == 0)
-            continue;
-        l->host[at] = l->host[tail - 1] = l->host[host - 1] = host;
-        keep_until(l, n, host);
+        if (n != NULL)
+            find_pair(l, at, n);
+    }
+    for (uint32_t at = 0; at < l->s->n_stage; at++) {
+        const gradc_node *n = product_of(l, at);
+        if (n != NULL && l->host[at] == 0)
+            find_epilogue(l, at, n);
     }
 }
 
@@ -207,6 +253,43 @@ static gradc_status lower_product(gradc_lowering *l, uint32_t at, loop_product *
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
+/* Rows of r at a time. One row alone would be another form of product, whose sums have
+ * another order. */
+static size_t panel_rows(const gradc_matmul_task *t)
+{
+    size_t rows = PANEL_ROWS;
+    while (t->m % rows == 1)
+        rows += 16;
+    return rows;
+}
+
+/* `task` is set to what a block or a panel needs most. */
+static void lower_head(gradc_loop *p, const loop_product *own, gradc_matmul_task *task)
+{
+    const size_t m = task->m, n = task->n, k = task->k;
+    if (m > 1 && n > 1) {
+        task->m = panel_rows(task);
+        p->panel = task->m * n;
+        p->panel_bytes =
+            own->r.base == BASE_PANEL ? gradc_align((p->panel + 1) * own->element) : 0;
+        p->head_bytes = (m * k + k * n) * own->element;
+        return;
+    }
+    *(n == 1 ? &task->m : &task->n) = p->block;
+    p->head_bytes += p->total * (k + 1) * own->element;
+    p->row_bytes = larger(p->row_bytes, k * own->element);
+}
+
+static void lower_tail(gradc_loop *p, loop_product *own, gradc_matmul_task *task)
+{
+    const size_t bytes = task->m * task->n * own->element;
+    task->k = p->block;
+    own->part = p->tail_bytes;
+    p->tail_written += bytes;
+    p->tail_bytes += gradc_align(bytes);
+    p->row_bytes = larger(p->row_bytes, bytes);
+}
+
 gradc_status gradc_lower_rows(gradc_lowering *l, uint32_t at, gradc_loop *p)
 {
     if (l->host[at] != at + 1)
@@ -224,17 +307,10 @@ gradc_status gradc_lower_rows(gradc_lowering *l, uint32_t at, gradc_loop *p)
         loop_product *own = i < at ? &p->head[p->n_head++] : &p->tail[p->n_tail++];
         GRADC_TRY(lower_product(l, i, own));
         gradc_matmul_task t = own->task;
-        if (i < at) {
-            *(t.n == 1 ? &t.m : &t.n) = p->block;
-        } else {
-            t.k = p->block;
-            own->part = p->tail_bytes;
-            p->tail_written += t.m * t.n * own->element;
-            p->tail_bytes += gradc_align(t.m * t.n * own->element);
-        }
         if (i < at)
-            p->head_bytes += (t.k + 1) * own->element;
-        p->row_bytes = larger(p->row_bytes, (i < at ? t.k : t.m * t.n) * own->element);
+            lower_head(p, own, &t);
+        else
+            lower_tail(p, own, &t);
         p->product_scratch =
             larger(p->product_scratch, gradc_align(own->table->scratch(&t)));
     }
