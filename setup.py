@@ -1,11 +1,14 @@
-"""Builds pygradc._core; the kernels are compiled once per ISA and element type."""
+"""Builds pygradc._core and pygradc._replay.
+
+The kernels of the former are compiled once per ISA and element type.
+"""
 
 import os
 import platform
 from itertools import product
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 # element types that each kernel file exists for
@@ -43,6 +46,15 @@ class build_kernels(build_ext):
     def build_extension(self, ext):
         ext.extra_compile_args = FLAGS
         ext.extra_link_args = ["-Wl,-s"] if platform.system() == "Linux" else []
+        if ext.name == "pygradc._core":
+            self.add_kernels(ext)
+        else:
+            import numpy
+
+            ext.include_dirs.append(numpy.get_include())
+        super().build_extension(ext)
+
+    def add_kernels(self, ext):
         for isa, (name, dtypes) in product(ISA_FLAGS, KERNELS.items()):
             for dtype in dtypes:
                 ext.extra_objects += self.compiler.compile(
@@ -53,10 +65,17 @@ class build_kernels(build_ext):
                     extra_postargs=FLAGS + ISA_FLAGS[isa],
                     depends=[str(p) for p in Path("csrc").glob("**/*.[hd]*")],
                 )
-        super().build_extension(ext)
 
+
+CALL_PATH = Extension(
+    "pygradc._replay",
+    [str(p) for p in sorted(Path("csrc/python").glob("*.c"))],
+    include_dirs=["csrc"],
+    depends=["csrc/gradc.h", "csrc/python/replay.h"],
+)
 
 setup(
+    ext_modules=[CALL_PATH],
     cffi_modules=["pygradc/_cffi_build.py:ffi"],
     cmdclass={"build_ext": build_kernels},
 )

@@ -6,11 +6,12 @@ from pathlib import Path
 from cffi import FFI
 
 CSRC = Path("csrc")
-# everything but the kernels, which setup.py compiles once per ISA and element type
+# Everything but the kernels, which setup.py compiles once per ISA and element type, and
+# the call path, which is an extension of its own.
 SOURCES = [
     str(p)
     for p in sorted(CSRC.glob("**/*.c"))
-    if p.parent.name != "kern" or p.name == "dispatch.c"
+    if p.parent.name not in ("kern", "python") or p.name == "dispatch.c"
 ]
 
 header = (CSRC / "gradc.h").read_text()

@@ -8,7 +8,8 @@ import weakref
 
 import numpy as np
 
-from pygradc import errors
+from pygradc import _tree, errors
+from pygradc._call import CHANGED, described, replay
 from pygradc._expr import Expr, lift
 from pygradc._graph import Graph
 from pygradc._lib import CODES, DEFERRED, VARIABLE, lib, printed
@@ -132,12 +133,21 @@ class Function:
             graph.names.get(x.id, f"argument {i}") for i, x in enumerate(inputs)
         ]
         self._types = [(x.dtype, x.shape) for x in inputs]
-        self._captured = [graph.values[i] for i in graph.leaves]
+        captured = [graph.values[i] for i in graph.leaves]
         self._program = Program(
             graph, [x.id for x in inputs] + graph.leaves, [y.id for y in results]
         )
+        self._call_path = replay(
+            self._program,
+            described(_tree.flat(tuple, len(inputs))),
+            captured,
+            described(Ellipsis if self.single else _tree.flat(list, len(results))),
+        )
 
     def __call__(self, *args):
+        out = self._call_path(args)
+        if out is not CHANGED:
+            return out
         if len(args) != len(self._types):
             raise errors.ArgumentError(
                 f"function: takes {len(self._types)} arrays, not {len(args)}"
@@ -146,8 +156,7 @@ class Function:
             _as_argument(a, *type_, name)
             for a, type_, name in zip(args, self._types, self._names, strict=True)
         ]
-        results = [r[()] for r in self._program(arrays + self._captured)]
-        return results[0] if self.single else results
+        return self._call_path(tuple(arrays))
 
     def memory(self):
         """What a call needs and does, in bytes, before anything runs.

@@ -281,10 +281,10 @@ def _jacobians(function, argnums, dense):
     def transformed(*args, **kwargs):
         wanted = positions(argnums, len(args), "jacobian")
         trace = Trace(function, args, kwargs, wanted)
-        trace.key = trace.graph.key()
+        outputs = _tree.map_leaves(lambda out: _float_output(trace, out), trace.out)
+        trace.key = trace.graph.key()  # of all outputs, constant ones too
 
-        def of_output(out):
-            y = _float_output(trace, out)
+        def of_output(y):
             found = iter([_jacobian(trace, y, x, dense) for x in trace.xs])
             trees = {
                 i: _tree.map_leaves(lambda _: next(found), args[i])
@@ -294,7 +294,7 @@ def _jacobians(function, argnums, dense):
                 return trees[wanted[0]]
             return tuple(trees[i] for i in wanted)
 
-        return _tree.map_leaves(of_output, trace.out)
+        return _tree.map_leaves(of_output, outputs)
 
     return transformed
 

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from pygradc import _tree, errors
-from pygradc._call import MOST_LEAVES, written
+from pygradc._call import CHANGED, bound, described, replay, static
 from pygradc._expr import Expr, lift
 from pygradc._graph import (
     Graph,
@@ -16,7 +16,7 @@ from pygradc._graph import (
     tracing,
     tracing_threads,
 )
-from pygradc._lib import CODES, DEFERRED, VARIABLE, error, ffi, lib
+from pygradc._lib import CODES, DEFERRED, VARIABLE, error
 from pygradc._program import Program
 
 # Signatures kept for one function; the oldest goes first.
@@ -79,57 +79,44 @@ def jit(function):
     latest = None  # the call path of the signature met last
 
     @functools.wraps(function)
-    def replay(*args, **kwargs):
-        if latest is None or kwargs or tracing_threads:
-            return general(args, kwargs)
-        return latest(args)
-
-    def general(args, kwargs):
+    def jitted(*args, **kwargs):
         nonlocal latest
+        if latest is not None and not tracing_threads:
+            out = latest((args, kwargs))
+            if out is not CHANGED:
+                return out
         if state.graph is not None:
             return function(*args, **kwargs)
-        recording, arrays, leaves = _find(function, recorded, args, kwargs)
-        if recording.calls > 0 and not kwargs:
-            latest = recording.call_path(args, leaves, again, copied) or latest
-        recording.calls += 1
-        return recording(arrays)
-
-    def again(args):
-        return general(args, {})
-
-    def copied(args):
-        recording, arrays, _ = _find(function, recorded, args, {})
+        recording, arrays = _find(function, recorded, args, kwargs)
+        latest = recording.call_path
         return recording(arrays)
 
     def bind(*args, out=None, **kwargs):
-        recording, arrays, _ = _find(function, recorded, args, kwargs)
+        recording, arrays = _find(function, recorded, args, kwargs)
         return recording.bound(arrays, out)
 
     def memory(*args, **kwargs):
         return _find(function, recorded, args, kwargs)[0].program.memory()
 
-    replay.bind, replay.memory = bind, memory
-    return replay
+    jitted.bind, jitted.memory = bind, memory
+    return jitted
 
 
 def _find(function, recorded, args, kwargs):
-    """The recording for these arguments, made if there is none; its arrays, and the
-    leaves as given."""
+    """The recording for these arguments, made if there is none; and their arrays."""
     leaves, arrays = [], []
     structure = _tree.flatten((args, kwargs), leaves)
     signature = [structure]
     for a in leaves:
-        if type(a) is float:
-            signature.append(float)
-            arrays.append(a)
-        elif isinstance(a, (np.ndarray, np.floating)):
+        if not _is_array(a):
+            signature += (type(a), a)
+            continue
+        if type(a) is not float:
             a = np.asarray(plain(a))
             if a.dtype not in CODES:
                 return _find(function, recorded, *_supported(args, kwargs))
-            signature += (a.dtype, a.shape)
-            arrays.append(a)
-        else:
-            signature += (type(a), a)
+        signature += (float,) if type(a) is float else (a.dtype, a.shape)
+        arrays.append(a)
     signature = tuple(signature)
     try:
         recording = recorded.get(signature)
@@ -138,18 +125,23 @@ def _find(function, recorded, args, kwargs):
             errors.DTypeError, "jit: a static argument is not hashable"
         ) from None
     if recording is None:
-        recording = Recording(function, args, kwargs)
+        recording = Recording(function, args, kwargs, structure, leaves)
         if len(recorded) >= MOST_SIGNATURES:
             recorded.pop(next(iter(recorded)), None)
         recorded[signature] = recording
-    return recording, arrays, leaves
+    return recording, arrays
+
+
+def _is_array(leaf):
+    """Whether `leaf` is an argument of the program; all else is static."""
+    return type(leaf) is float or isinstance(leaf, (np.ndarray, np.floating))
 
 
 def _supported(args, kwargs):
     """Arrays of other integer types and byte orders, in one of ours."""
 
     def each(a):
-        is_array = isinstance(a, (np.ndarray, np.floating)) and type(a) is not float
+        is_array = _is_array(a) and type(a) is not float
         return as_supported(np.asarray(a)) if is_array else a
 
     return _tree.map_leaves(each, (args, kwargs))
@@ -165,7 +157,9 @@ class Recording:
     structure : tree structure of the result
     leaves : list of (bool, object)
         For each leaf of the result: whether the program computes it, or else its value.
-    calls : int
+    call_path : callable
+        From the pair of arguments, positional and by name, to the tree of results; or
+        to CHANGED, if they are not like those the function was recorded for.
     """
 
     __slots__ = (
@@ -173,12 +167,11 @@ class Recording:
         "captured",
         "structure",
         "leaves",
-        "calls",
         "_build",
-        "_call_path",
+        "call_path",
     )
 
-    def __init__(self, function, args, kwargs):
+    def __init__(self, function, args, kwargs, structure, given):
         graph = Graph(recording=True)
         inputs = []
 
@@ -206,7 +199,14 @@ class Recording:
         self.program = Program(graph, inputs + graph.leaves, nodes)
         self.captured = [graph.values[x] for x in graph.leaves]
         self._build, _ = _tree.builder(self.structure)
-        self.calls, self._call_path = 0, None
+        take = [None if _is_array(a) else static(a) for a in given]
+        give = [None if computed else static(v) for computed, v in self.leaves]
+        self.call_path = replay(
+            self.program,
+            described(structure, iter(take)),
+            self.captured,
+            described(self.structure, iter(give)),
+        )
 
     def __call__(self, arrays):
         return self._tree(self.program([*arrays, *self.captured]))
@@ -215,26 +215,8 @@ class Recording:
         values = iter(results)
         return self._build([next(values) if c else v for c, v in self.leaves])
 
-    def frame(self):
-        """A frame of the program, with the captured arrays in place."""
-        frame = self.program.frame()
-        first = self.program.n_args - len(self.captured)
-        for i, a in enumerate(self.captured, first):
-            frame[0][i] = ffi.from_buffer(a)
-        return frame
-
-    def call_path(self, args, leaves, miss, copied):
-        """The function written for this signature; None if it would be too long."""
-        if self._call_path is None:
-            if len(leaves) + len(self.leaves) > MOST_LEAVES:
-                return None
-            structure = _tree.flatten(args, [])
-            self._call_path = written(self, structure, leaves, miss, copied)
-        return self._call_path
-
     def bound(self, arrays, out):
         """A call with its buffers bound: see `jit`."""
-        program = self.program
         arrays = [np.array(a) if type(a) is float else a for a in arrays]
         for i, a in enumerate(arrays):
             if not (a.flags.c_contiguous and a.flags.aligned):
@@ -243,30 +225,18 @@ class Recording:
                 )
         results = self._results(arrays, out)
         args = [*arrays, *self.captured]
-        pointers = ffi.new("void *[]", [ffi.from_buffer(a) for a in args])
-        to = ffi.new("void *[]", [ffi.from_buffer(r) for r in results])
-        work, tree = program.workspace(), self._tree(results)
-        h, run, NULL = program.h, lib.gradc_run, ffi.NULL
-
-        def call():
-            if run(h, pointers, to, work, NULL):
-                program.run_checked(pointers, to, work)
-            return tree
-
-        call.args, call.results = arrays, tree
-        call.buffers = args, results  # what the pointers point to
-        return call
+        return bound(self.program, args, results, arrays, self._tree(results))
 
     def _results(self, arrays, out):
         """New arrays for the results, or those of the tree `out`, checked."""
         wanted = self.program.results
         if out is None:
-            return [np.empty(shape, dtype) for shape, dtype, _ in wanted]
+            return [np.empty(shape, dtype) for dtype, shape in wanted]
         given = []
         if _tree.flatten(out, given) != self.structure:
             raise errors.ArgumentError("bind: out has not the structure of the results")
         given = [a for a, (c, _) in zip(given, self.leaves, strict=True) if c]
-        for i, (a, (shape, dtype, _)) in enumerate(zip(given, wanted, strict=True)):
+        for i, (a, (dtype, shape)) in enumerate(zip(given, wanted, strict=True)):
             if not isinstance(a, np.ndarray) or (a.shape, a.dtype) != (shape, dtype):
                 raise errors.ShapeError(
                     f"bind: array {i} of out is no {dtype} array of shape {shape}"

@@ -4,7 +4,6 @@ Raw functions are called as `lib.gradc_...`; a builder that returns 0 has left i
 error in the graph, and `check` raises it.
 """
 
-import math
 import os
 import sys
 from collections import namedtuple
@@ -14,6 +13,7 @@ import numpy as np
 from pygradc import errors
 
 try:
+    from pygradc import _replay
     from pygradc._core import ffi, lib
 except ModuleNotFoundError as why:
     raise ImportError(
@@ -125,7 +125,7 @@ def check(handle):
 
 def raise_status(status, message):
     """Raises the error of a call that reports into a gradc_message."""
-    raise error(_ERRORS[status], ffi.string(message.text).decode())
+    _fail(status, ffi.string(message.text).decode())
 
 
 def printed(function, handle):
@@ -136,28 +136,22 @@ def printed(function, handle):
     return ffi.string(out).decode()
 
 
-# Bytes from which on memory comes from the library's pool of large blocks: the system
-# gives back such blocks to the kernel, and each new one costs its page faults.
-LARGE = 1 << 18
+def address(cdata):
+    """The number of a pointer, for the extension of the call path."""
+    return int(ffi.cast("uintptr_t", cdata))
 
 
-def _large(size):
-    block = lib.gradc_buffer_take(size)
-    if block == ffi.NULL:
-        raise errors.OutOfMemoryError(f"out of memory: {size} bytes")
-    return ffi.gc(block, lib.gradc_buffer_give, size)
+def _fail(status, text):
+    raise error(_ERRORS[status], text)
 
 
-def large_empty(shape, dtype):
-    """As np.empty, of LARGE bytes and more: the memory returns to the pool when the
-    array and all its views are gone."""
-    size = math.prod(shape) * dtype.itemsize
-    return np.ndarray(shape, dtype, ffi.buffer(_large(size), size))
-
-
-def workspace(size):
-    """Memory for a run, as cdata that owns it."""
-    return _large(size) if size >= LARGE else ffi.new("char[]", size)
+_replay.use_library(
+    *[
+        address(ffi.addressof(lib, name))
+        for name in ("gradc_run", "gradc_buffer_take", "gradc_buffer_give")
+    ],
+    _fail,
+)
 
 
 def isa():

@@ -1,26 +1,13 @@
-"""Compiled programs: allocation of results and workspaces, and the call into C."""
+"""Compiled programs, and the calls of the library that extend graphs."""
 
-import math
 from collections import namedtuple
 
-from numpy import array, empty, ndarray, zeros
+from numpy import asarray, empty
 
-from pygradc._lib import (
-    DTYPES,
-    F64,
-    LARGE,
-    check,
-    ffi,
-    large_empty,
-    lib,
-    printed,
-    raise_status,
-    workspace,
-)
-from pygradc.errors import OutOfMemoryError
-
-# looked up once: the call is on the way of every gradient
-run, from_buffer, NULL = lib.gradc_run, ffi.from_buffer, ffi.NULL
+from pygradc._call import CHANGED, described, replay
+from pygradc._lib import DTYPES, check, ffi, lib, printed, raise_status
+from pygradc._tree import flat
+from pygradc.errors import GraphError, OutOfMemoryError
 
 Memory = namedtuple("Memory", "workspace arguments results moved")
 Memory.__doc__ = """What a run needs and does, in bytes, known before anything runs.
@@ -58,20 +45,17 @@ class Program:
 
     Attributes
     ----------
-    results : list of tuple
-        Shape, dtype and allocator of each result; the latter is None for 0-d results,
-        which a frame has cells for.
-    scalars : frozenset of int
-        Places of the 0-d float64 arguments.
-    spare : list
-        Frames that no call is using.
+    args, results : list of tuple
+        Dtype and shape of each.
+    workspace : int
+        Bytes that a run needs.
 
     Notes
     -----
     May be called from several threads at once; the GIL is released while it runs.
     """
 
-    __slots__ = ("h", "results", "scalars", "spare", "n_args", "_workspace")
+    __slots__ = ("h", "args", "results", "workspace", "_run")
 
     def __init__(self, graph, args, results):
         out, message = ffi.new("gradc_program **"), ffi.new("gradc_message *")
@@ -81,13 +65,10 @@ class Program:
         if status != lib.GRADC_OK:
             raise_status(status, message)
         self.h = ffi.gc(out[0], lib.gradc_program_free)
-        self.spare = []
-        self.n_args = len(args)
-        self._workspace = lib.gradc_program_workspace(self.h)
-        self.scalars = frozenset(
-            [i for i, x in enumerate(args) if graph.is_scalar(x, F64)]
-        )
-        self.results = [_result(graph, x) for x in results]
+        self.workspace = lib.gradc_program_workspace(self.h)
+        self.args = [_type(graph, x) for x in args]
+        self.results = [_type(graph, x) for x in results]
+        self._run = None
 
     def memory(self):
         """Memory of one run."""
@@ -95,104 +76,33 @@ class Program:
         lib.gradc_program_memory(self.h, out)
         return Memory(out.workspace, out.arguments, out.results, out.moved)
 
-    def frame(self):
-        """What one call needs at a time.
-
-        Returns
-        -------
-        args, results : cdata
-            Pointers, as the library takes them; those of scalars and cells are set.
-        scalars : cdata
-            Where 0-d float64 arguments go, by place.
-        cells : tuple of ndarray or None
-            One element each, where 0-d results arrive, by place.
-        workspace : cdata
-            Bytes; from the pool of large blocks if they are many.
-        """
-        scalars = ffi.new("double[]", self.n_args)
-        args = ffi.new("void *[]", [scalars + i for i in range(self.n_args)])
-        cells = tuple([None if new else zeros(1, t) for _, t, new in self.results])
-        results = ffi.new(
-            "void *[]", [NULL if c is None else from_buffer(c) for c in cells]
-        )
-        return args, results, scalars, cells, self.workspace()
-
-    @property
-    def keeps_frames(self):
-        """Whether frames are used again. A large workspace goes back to the pool it
-        came from."""
-        return self._workspace < LARGE
-
     def __call__(self, values):
-        """Results for `values`: ndarrays of the types compiled for, which are copied if
-        they are not contiguous and aligned, or numbers where the argument is a 0-d
-        float64. A result is an ndarray, or a NumPy scalar where it is 0-d.
+        """Results for the list `values`: ndarrays of the types compiled for, which are
+        copied if they are not contiguous and aligned, or numbers where the argument is
+        0-d. A result is an ndarray, or a NumPy scalar where it is 0-d.
 
         Raises
         ------
         IndexRangeError
             An index computed or given was out of range.
         """
-        try:
-            frame = self.spare.pop()
-        except IndexError:
-            frame = self.frame()
-        args, results, scalars, cells, workspace = frame
-        known = self.scalars
-        try:
-            for i, value in enumerate(values):
-                if i in known:
-                    scalars[i] = value
-                else:
-                    args[i] = from_buffer(value)
-        except (BufferError, ValueError):
-            return self([_in_order(v) for v in values])
-        made = []
-        for i, (shape, dtype, new) in enumerate(self.results):
-            result = cells[i]
-            if new:
-                result = new(shape, dtype)
-                results[i] = from_buffer(result)
-            made.append(result)
-        if run(self.h, args, results, workspace, NULL):
-            if not all([_is_aligned(v) for v in values]):
-                return self([_in_order(v) for v in values])
-            self.run_checked(args, results, workspace)
-        made = [m if c is None else c[0] for m, c in zip(made, cells, strict=True)]
-        if self.keeps_frames:
-            self.spare.append(frame)
-        return made
-
-    def run_checked(self, args, results, workspace):
-        """Runs on pointers of the caller's; raises the error if it fails."""
-        message = ffi.new("gradc_message *")
-        status = run(self.h, args, results, workspace, message)
-        if status:
-            raise_status(status, message)
-
-    def workspace(self):
-        """New memory for a run."""
-        return workspace(self._workspace)
+        if self._run is None:
+            lists = [flat(list, len(a)) for a in (self.args, self.results)]
+            self._run = replay(self, described(lists[0]), (), described(lists[1]))
+        results = self._run(values)
+        if results is CHANGED:  # numbers of another kind
+            types = [dtype for dtype, _ in self.args]
+            results = self._run(list(map(asarray, values, types)))
+        if results is CHANGED:
+            raise GraphError("a program was given arrays of other shapes than its own")
+        return results
 
     def __repr__(self):
         return printed(lib.gradc_program_print, self.h)
 
 
-def _is_aligned(value):
-    return not isinstance(value, ndarray) or value.flags.aligned
-
-
-def _in_order(value):
-    """A copy that is contiguous and aligned, of an array."""
-    return array(value, order="C") if isinstance(value, ndarray) else value
-
-
-def _result(graph, x):
-    shape, dtype = graph.shape(x), DTYPES[graph.code(x)]
-    if shape == ():
-        return shape, dtype, None
-    large = math.prod(shape) * dtype.itemsize >= LARGE
-    return shape, dtype, large_empty if large else empty
+def _type(graph, x):
+    return DTYPES[graph.code(x)], graph.shape(x)
 
 
 def vjp_nodes(graph, y, dr, xs):
@@ -223,7 +133,7 @@ def batch_nodes(graph, size, xs, bxs, ys):
 def pattern(graph, y, x):
     """Where the Jacobian of Expr `y` by `x` may differ from 0: uint8 array."""
     out = empty((y.size, x.size), "uint8")
-    if lib.gradc_pattern(graph.h, y.id, x.id, from_buffer("uint8_t[]", out)) != 0:
+    if lib.gradc_pattern(graph.h, y.id, x.id, ffi.from_buffer("uint8_t[]", out)) != 0:
         check(graph.h)
     return out
 
@@ -243,9 +153,9 @@ def reach(graph, y):
         graph.h,
         y,
         size,
-        from_buffer("gradc_id[]", ids),
-        from_buffer("int32_t[]", ops),
-        from_buffer("int32_t[]", fans),
+        ffi.from_buffer("gradc_id[]", ids),
+        ffi.from_buffer("int32_t[]", ops),
+        ffi.from_buffer("int32_t[]", fans),
     )
     if n == 2**64 - 1:
         raise OutOfMemoryError("out of memory")

@@ -31,6 +31,11 @@ def flatten(tree, leaves):
     return Ellipsis
 
 
+def flat(kind, n):
+    """The structure of a tuple or list of `n` leaves."""
+    return kind, None, (Ellipsis,) * n
+
+
 def children(tree):
     """The parts of the container `tree`, by name or number."""
     if isinstance(tree, dict):

@@ -2,6 +2,8 @@
 
 import dataclasses
 import gc
+import sys
+import weakref
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 
@@ -91,6 +93,112 @@ def test_arrays_of_any_layout_after_contiguous_ones():
     for other in [*others, unaligned, read_only]:
         np.testing.assert_array_equal(f(other), x * 2)
     np.testing.assert_array_equal(pg.grad(lambda x: np.sum(x**2))(unaligned), 2 * x)
+
+
+def test_integers_of_other_sizes_are_taken_as_int64():
+    f = pg.jit(lambda x, i: x[i] * 2.0)
+    x, i = np.arange(5.0), np.array([3, 0])
+    thrice(f, x, i)
+    for dtype in (np.int8, np.uint8, np.int32, np.uint32, ">i4", np.longlong):
+        np.testing.assert_array_equal(f(x, i.astype(dtype)), [6.0, 0.0])
+    with pytest.raises(pg.DTypeError):
+        f(x, i.astype(np.uint64))
+    with pytest.raises((pg.IndexRangeError, IndexError)):
+        f(x, np.array([3, 7]))
+
+
+def test_arguments_by_name_are_replayed_too():
+    f = pg.jit(lambda x, *, scale, shift=0.0: x * scale + shift)
+    for _ in range(3):
+        assert f(2.0, scale=3.0) == 6.0
+        assert f(2.0, shift=1.0, scale=3.0) == 7.0
+        assert f(2.0, scale=3.0, shift=2.0) == 8.0
+    with pytest.raises(TypeError):
+        f(2.0)
+
+
+def test_a_call_keeps_nothing_of_its_arguments():
+    f = pg.jit(lambda t: {"double": t["x"] * 2, "all": [t["x"], t["k"]]})
+    x, k = np.arange(3.0), np.ones(2)
+    tree = {"x": x, "k": k}
+    before = [sys.getrefcount(v) for v in (x, k, tree)]
+    results = thrice(f, tree)
+    assert [sys.getrefcount(v) for v in (x, k, tree)] == before
+    gone = [weakref.ref(r["double"]) for r in results] + [weakref.ref(x)]
+    del x, k, tree, results
+    assert [r() for r in gone] == [None] * 4
+
+
+def test_a_jit_function_can_be_freed_though_it_is_static_in_itself():
+    class Owner:
+        def __init__(self):
+            self.f = pg.jit(lambda x, owner: x * 2)
+
+    owner = Owner()
+    assert thrice(owner.f, 2.0, owner) == [4.0] * 3
+    gone = weakref.ref(owner)
+    del owner
+    gc.collect()
+    assert gone() is None
+
+
+class Clears:
+    """A static value that empties a container when it is compared."""
+
+    def __init__(self, container):
+        self.container = container
+
+    def __hash__(self):
+        return 0
+
+    def __eq__(self, other):
+        for part in (self.container, other.container):
+            part.clear()
+        return True
+
+
+@pytest.mark.parametrize("kind", [list, dict])
+def test_arguments_that_change_while_they_are_read(kind):
+    def tree():
+        parts = kind() if kind is list else {}
+        values = [np.arange(1000.0), Clears(parts), np.arange(1000.0)]
+        parts.extend(values) if kind is list else parts.update(enumerate(values))
+        return parts
+
+    f = pg.jit(lambda t: sum(v.sum() for v in (t[0], t[2])) if len(t) else 0.0)
+    assert f(tree()) == 999000.0
+    for _ in range(3):
+        assert f(tree()) in (0.0, 999000.0)
+
+
+def test_a_static_value_that_cannot_be_compared_says_so():
+    class Odd:
+        def __hash__(self):
+            return 0
+
+        def __eq__(self, other):
+            raise ZeroDivisionError("no")
+
+    f = pg.jit(lambda x, odd: x)
+    assert f(1.0, Odd()) == 1.0
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            f(1.0, Odd())
+
+
+def test_a_function_of_variables_takes_what_it_is_given():
+    x, y = pg.var("x", 3), pg.var("y")
+    f = pg.function([x, y], [x * y, np.sum(x)])
+    expected = [[2.0, 4.0, 6.0], 6.0]
+    for args in (
+        (np.array([1.0, 2.0, 3.0]), 2.0),
+        ([1, 2, 3], 2),
+        (np.array([1, 2, 3]), np.array(2)),
+        (np.arange(1.0, 7.0)[::2] / 2 + 0.5, np.float32(2)),
+    ):
+        product, total = f(*args)
+        np.testing.assert_array_equal(product, expected[0])
+        assert total == expected[1]
 
 
 def test_inside_a_trace_the_function_is_traced():

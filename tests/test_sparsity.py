@@ -191,3 +191,13 @@ def test_data_is_no_variable():
     assert not np.any(pattern(y.graph, y, data))
     assert lib.gradc_pattern(y.graph.h, 0, v.id, b"") != 0
     lib.gradc_graph_recover(y.graph.h)
+
+
+def test_jacobians_of_constants_are_told_apart_by_their_shape():
+    x = np.ones(3)
+    for n in (5, 2, 7):
+        for dtype in (np.float64, np.float32):
+            found = pg.jacobian(lambda x, c=np.ones(n, dtype): c)(x)
+            np.testing.assert_array_equal(found, np.zeros((n, 3)))
+        both = pg.jacobian(lambda x, n=n: [np.ones(n), x[:2] * 2, np.ones(2)])(x)
+        assert [j.shape for j in both] == [(n, 3), (2, 3), (2, 3)]

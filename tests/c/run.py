@@ -33,7 +33,7 @@ SANITIZED = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 def setup_constants():
     """The globals of setup.py, run with a setuptools that does nothing."""
     tools = types.ModuleType("setuptools")
-    tools.setup = lambda **options: None
+    tools.setup = tools.Extension = lambda *values, **options: None
     command = types.ModuleType("setuptools.command.build_ext")
     command.build_ext = object
     modules = {"setuptools": tools, "setuptools.command.build_ext": command}
@@ -75,6 +75,8 @@ class Build:
         """For each object: its path, its source and its own flags."""
         for source in sorted(CSRC.glob("**/*.c")):
             name = source.stem
+            if source.parent.name == "python":
+                continue
             if source.parent.name != "kern" or name not in self.kernels:
                 yield self.out / f"{source.parent.name}_{name}.o", source, []
                 continue
