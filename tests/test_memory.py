@@ -174,6 +174,36 @@ def test_a_layer_is_the_epilogue_of_its_product(layer, rows, dtype):
     assert memory.workspace < both.nbytes / 2
 
 
+SUMS = {
+    "of columns": lambda z, b: np.sum(np.maximum(0, z + b), axis=0),
+    "of rows": lambda z, b: np.sum(z * b, axis=1),
+    "both": lambda z, b: (np.max(z, axis=1), np.sum(np.where(z > b, z, 0), axis=0)),
+    "and the layer": lambda z, b: (np.maximum(0, z), np.sum(np.maximum(0, z), axis=0)),
+}
+
+
+@pytest.mark.parametrize("rows", [20_000, 128 * 60 + 1, 128 * 60 + 17])
+@pytest.mark.parametrize("sums", SUMS.values(), ids=SUMS)
+def test_sums_are_in_the_epilogue_of_a_product(sums, rows, dtype):
+    rng = np.random.default_rng(0)
+    X, W, b = (rng.normal(size=s).astype(dtype) for s in ((rows, 24), (24, 40), (40,)))
+    f = pg.jit(lambda X, W, b: sums(X @ W, b))
+    both = f(X, W, b)
+    apart = pg.jit(sums)(pg.jit(np.matmul)(X, W), b)
+    both, apart = (a if isinstance(a, tuple) else (a,) for a in (both, apart))
+    for got, expected in zip(both, apart, strict=True):
+        assert got.tobytes() == expected.tobytes()
+    least = X.nbytes + W.nbytes + sum(a.nbytes for a in both)
+    assert least <= f.memory(X, W, b).moved <= 1.01 * least
+
+
+def test_a_sum_to_one_number_keeps_its_order_apart_from_products():
+    rng = np.random.default_rng(1)
+    X, W = rng.normal(size=(9000, 24)), rng.normal(size=(24, 37))
+    got = pg.jit(lambda X, W: np.sum(np.exp(X @ W)))(X, W)
+    assert got == pg.jit(lambda z: np.sum(np.exp(z)))(pg.jit(np.matmul)(X, W))
+
+
 def test_a_product_that_others_read_stays_in_memory():
     rng = np.random.default_rng(1)
     X, W = rng.normal(size=(9000, 24)), rng.normal(size=(24, 40))

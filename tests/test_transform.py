@@ -381,3 +381,46 @@ def test_fork_after_use_is_safe():
     process.start()
     assert here.recv() == 1.0
     process.join()
+
+
+SUMS_OF_ROWS = {
+    "tall": ((50_000, 7), 0),
+    "a row left over": ((64 * 16 * 9 + 1, 40), 0),
+    "wide": ((300, 1111), 0),
+    "two axes": ((400, 9, 41), (0, 1)),
+    "groups": ((6, 500, 60), 1),
+    "large groups": ((2, 9000, 11), 1),
+    "few rows": ((3, 70_000), 0),
+}
+
+
+@pytest.mark.parametrize("shape, axis", SUMS_OF_ROWS.values(), ids=SUMS_OF_ROWS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_sums_of_rows_are_shared_by_threads_to_the_same_bytes(shape, axis, dtype):
+    x = (100 * np.random.default_rng(0).normal(size=shape)).astype(dtype)
+    reductions = [
+        lambda x: np.sum(x * x, axis),
+        lambda x: np.max(x, axis),
+        lambda x: np.min(x * 2, axis),
+        lambda x: np.prod(np.where(x > 0, x, 1) / x.dtype.type(16), axis),
+    ][: 3 if dtype is np.int64 else 4]
+    alone = [f(x) for f in map(pg.jit, reductions)]
+    for got, f in zip(alone, reductions, strict=True):
+        tolerance = 0 if dtype is np.int64 else 1e-5 if dtype is np.float32 else 1e-12
+        with np.errstate(over="ignore"):
+            np.testing.assert_allclose(got, f(x), rtol=tolerance)
+    before = pg.num_threads()
+    for n in (1, 2, 5):
+        pg.set_num_threads(n)
+        together = pg.jit(lambda x: [f(x) for f in reductions] + [x + 1])(x)
+        for got, one in zip(together, alone, strict=False):
+            assert got.tobytes() == one.tobytes()
+    pg.set_num_threads(before)
+
+
+def test_an_error_in_a_shared_sum_of_rows_does_not_grow():
+    """float32 rows are added in float64, and tasks joined in it."""
+    x = np.full((200_000, 3), 0.1, np.float32)
+    np.testing.assert_array_equal(
+        pg.jit(lambda x: np.sum(x, 0))(x), np.sum(x, 0, np.float64).astype(np.float32)
+    )

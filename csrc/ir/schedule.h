@@ -10,6 +10,7 @@ typedef struct gradc_stage {
     uint32_t level;        /* all it reads was made on lower levels */
     uint32_t space;        /* shape index, of a loop */
     int64_t row;           /* of a loop: block edges fall on multiples; 0: any */
+    int64_t group;         /* elements of the rows that its sums over rows add; or 0 */
     uint32_t first, count; /* its nodes: node[first .. first + count) */
 } gradc_stage;
 

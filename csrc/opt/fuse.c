@@ -85,18 +85,27 @@ static uint32_t level_of(const builder *b, gradc_id x, bool loop, uint32_t space
     return level;
 }
 
-/* The length that block edges must fall on multiples of, for a reduction. One to a
- * single value has the whole space for its row, so that its blocks, and with them the
- * order of its sum, never depend on what else is in the loop. */
-static int64_t row_of(const gradc_graph *g, const gradc_node *n)
+/* What a reduction asks of its loop: the length that block edges must fall on multiples
+ * of; and, if it adds rows, the elements of the rows it adds, since tasks are cut by
+ * these. One to a single value has the whole space for its row, so that its blocks, and
+ * with them the order of its sum, never depend on what else is in the loop. */
+static void rows_of(const gradc_graph *g, const gradc_node *n, int64_t *row,
+                    int64_t *group)
 {
+    *row = *group = 0;
     if (gradc_node_row(n)->step != GRADC_STEP_REDUCE)
-        return 0;
+        return;
     const gradc_shape *s = gradc_shape_of(g, n->u.in[0]);
     int64_t reduced = 1, inner = 1;
     for (int i = (int)n->attr[0]; i < s->rank; i++)
         *(i < n->attr[1] ? &reduced : &inner) *= s->dim[i];
-    return inner != 1 ? inner : reduced;
+    *row = inner != 1 ? inner : reduced;
+    *group = inner != 1 ? inner * reduced : 0;
+}
+
+static bool fits(int64_t wanted, int64_t has)
+{
+    return wanted == 0 || has == 0 || wanted == has;
 }
 
 static bool new_stage(builder *b, const gradc_stage *stage)
@@ -127,20 +136,21 @@ static size_t find_slot(const builder *b, uint32_t level, uint32_t space)
 /* Puts x into the first loop stage from `level` on whose rows fit its own. */
 static bool join_loop(builder *b, gradc_id x, uint32_t level, uint32_t space)
 {
-    const int64_t row = row_of(b->g, gradc_node_get(b->g, x));
+    int64_t row, group;
+    rows_of(b->g, gradc_node_get(b->g, x), &row, &group);
     for (;; level++) {
         const size_t at = find_slot(b, level, space);
         if (b->slot[at] == 0) {
-            const gradc_stage st = {
-                .is_loop = true, .level = level, .space = space, .row = row};
+            const gradc_stage st = {.is_loop = true, .level = level, .space = space};
             if (!new_stage(b, &st))
                 return false;
             b->slot[at] = b->s.n_stage;
         }
         gradc_stage *st = &b->s.stage[b->slot[at] - 1];
-        if (row != 0 && st->row != 0 && st->row != row)
+        if (!fits(row, st->row) || !fits(group, st->group))
             continue;
         st->row = row != 0 ? row : st->row;
+        st->group = group != 0 ? group : st->group;
         st->count++;
         b->s.stage_of[x - 1] = b->slot[at];
         return true;

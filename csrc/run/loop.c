@@ -13,6 +13,7 @@ typedef struct machine {
     char **slot;
     char *accumulators;
     char *products; /* scratch memory of products */
+    size_t known;   /* elements below it have their products */
     uint64_t *part; /* of this task, one for each reduction */
 } machine;
 
@@ -34,16 +35,29 @@ static size_t part_bytes(const gradc_loop *l)
 /* Sums of products, by task. */
 static size_t sum_bytes(const gradc_loop *l) { return count_tasks(l) * l->tail_bytes; }
 
+/* Accumulators of tasks, if these are joined in the end. */
+static size_t shared_bytes(const gradc_loop *l)
+{
+    return l->shared ? count_tasks(l) * gradc_align(l->acc_bytes) : 0;
+}
+
 static size_t worker_bytes(const gradc_loop *l)
 {
     return pointer_bytes(l) + l->n_register * l->register_bytes +
-           gradc_align(l->acc_bytes) + l->product_scratch + l->tail_bytes +
-           l->panel_bytes;
+           (l->shared ? 0 : gradc_align(l->acc_bytes)) + l->product_scratch +
+           l->tail_bytes + l->panel_bytes;
 }
 
 size_t gradc_loop_scratch(const gradc_loop *l)
 {
-    return part_bytes(l) + sum_bytes(l) + l->workers * worker_bytes(l);
+    return part_bytes(l) + sum_bytes(l) + shared_bytes(l) +
+           l->workers * worker_bytes(l);
+}
+
+/* Of task number `task`, if they are shared. */
+static char *accumulators_of(const gradc_loop *l, const gradc_frame *f, size_t task)
+{
+    return f->scratch + part_bytes(l) + sum_bytes(l) + task * gradc_align(l->acc_bytes);
 }
 
 /* ---- reductions ---- */
@@ -98,7 +112,8 @@ static void reduce_rows(const machine *m, const loop_reduce *r, size_t begin, si
         store_one(m, r, begin / r->n, pairwise_end(r->op, p));
 }
 
-/* Rows are added into one row of accumulators, stored after the n-th. */
+/* Rows are added into one row of accumulators, stored after the n-th unless other tasks
+ * add to it too. */
 static void reduce_columns(const machine *m, const loop_reduce *r, size_t begin,
                            size_t n)
 {
@@ -117,7 +132,7 @@ static void reduce_columns(const machine *m, const loop_reduce *r, size_t begin,
             break;
         column = 0;
         row += count;
-        if (row % r->n == 0) {
+        if (row % r->n == 0 && !m->l->shared) {
             char *to = gradc_ref_at(m->f, r->to);
             r->op->store(to + (row / r->n - 1) * r->inner * r->element, acc, r->inner);
             r->op->clear(acc, r->inner);
@@ -160,7 +175,18 @@ static void keep_parts(const machine *m)
     }
 }
 
-/* The results of reductions to one value; an empty space gives identities. */
+/* Sums of rows from those of the tasks, in pairs, then pairs of pairs. */
+static void join_rows(const gradc_loop *l, const gradc_frame *f, const loop_reduce *r)
+{
+    const size_t n_tasks = count_tasks(l);
+    for (size_t apart = 1; apart < n_tasks; apart *= 2)
+        for (size_t k = 0; k + apart < n_tasks; k += 2 * apart)
+            r->op->join(accumulators_of(l, f, k) + r->acc,
+                        accumulators_of(l, f, k + apart) + r->acc, r->inner);
+    r->op->store(gradc_ref_at(f, r->to), accumulators_of(l, f, 0) + r->acc, r->inner);
+}
+
+/* The results of reductions that tasks share; an empty space gives identities. */
 static void end_reductions(const gradc_loop *l, const gradc_frame *f)
 {
     const machine m = {.l = l, .f = f};
@@ -173,6 +199,8 @@ static void end_reductions(const gradc_loop *l, const gradc_frame *f)
             for (size_t t = 0; t < n_tasks; t++)
                 pairwise_add(r->op, &sum, part[t * l->n_reduce + i]);
             store_one(&m, r, 0, pairwise_end(r->op, &sum));
+        } else if (r->form == REDUCE_COLUMNS && l->shared) {
+            join_rows(l, f, r);
         } else if (l->total == 0) {
             uint64_t identity;
             r->op->clear(&identity, 1);
@@ -190,11 +218,13 @@ static void load(const machine *m, const loop_load *d, size_t begin, size_t n)
                   d->from.dim, d->from.stride, begin, n);
 }
 
-/* The slots of worker number `worker` for a task that begins at element `begin`. */
-static void set_slots(machine *m, unsigned worker, size_t begin)
+/* The slots of worker number `worker` for task number `task`. */
+static void set_slots(machine *m, unsigned worker, size_t task)
 {
     const gradc_loop *l = m->l;
-    char *own = m->f->scratch + part_bytes(l) + sum_bytes(l) + worker * worker_bytes(l);
+    const size_t begin = task * l->span;
+    char *own = m->f->scratch + part_bytes(l) + sum_bytes(l) + shared_bytes(l) +
+                worker * worker_bytes(l);
     char *registers = own + pointer_bytes(l);
     m->slot = (char **)own;
     for (uint32_t i = 0; i < l->n_register; i++)
@@ -206,7 +236,9 @@ static void set_slots(machine *m, unsigned worker, size_t begin)
                 (char *)gradc_ref_at(m->f, at->at) + begin * at->step;
     }
     m->accumulators = registers + l->n_register * l->register_bytes;
-    m->products = m->accumulators + gradc_align(l->acc_bytes);
+    m->products = m->accumulators + (l->shared ? 0 : gradc_align(l->acc_bytes));
+    if (l->shared)
+        m->accumulators = accumulators_of(l, m->f, task);
     for (uint32_t i = 0; i < l->n_splat; i++) {
         const loop_load *s = &l->splat[i];
         s->move->fill(m->slot[s->slot], gradc_ref_at(m->f, s->from.at), l->block);
@@ -233,9 +265,9 @@ static void run_block(const machine *m, size_t begin, size_t n)
 }
 
 /* Computes the products that a block needs, panels of them at the first of their
- * blocks; the size of the block, which ends where the panel does. */
-static size_t begin_products(const machine *m, size_t begin, size_t n, size_t first,
-                             size_t end)
+ * blocks; the size of the block, which ends where the panel does. A panel takes a last
+ * row that would be left alone. */
+static size_t begin_products(machine *m, size_t begin, size_t n, size_t end)
 {
     const gradc_loop *l = m->l;
     if (l->n_head == 0)
@@ -244,15 +276,16 @@ static size_t begin_products(const machine *m, size_t begin, size_t n, size_t fi
         gradc_rows_begin(l, m->f, m->products, begin, n);
         return n;
     }
-    const size_t into = (begin - first) % l->panel, left = l->panel - into;
-    if (into == 0) {
-        const size_t rest = end - begin;
-        gradc_rows_begin(l, m->f, m->products, begin, rest < left ? rest : left);
+    if (begin == m->known) {
+        const size_t rest = end - begin, most = l->panel + l->panel_row;
+        const size_t size = rest == most || rest < l->panel ? rest : l->panel;
+        gradc_rows_begin(l, m->f, m->products, begin, size);
+        m->known += size;
         for (uint32_t i = 0; i < l->n_memory; i++)
             if (l->memory[i].at.base == BASE_PANEL)
                 m->slot[l->n_register + i] = m->products + l->product_scratch;
     }
-    return n < left ? n : left;
+    return n < m->known - begin ? n : m->known - begin;
 }
 
 typedef struct loop_call {
@@ -264,18 +297,18 @@ static void run_task(void *context, size_t task, unsigned worker)
 {
     const loop_call *c = context;
     const gradc_loop *l = c->l;
-    machine m = {.l = l, .f = c->f};
     const size_t first = task * l->span;
+    machine m = {.l = l, .f = c->f, .known = first};
     const size_t end = l->total - first < l->span ? l->total : first + l->span;
     m.part = (uint64_t *)c->f->scratch + task * l->n_reduce;
     char *sums = c->f->scratch + part_bytes(l) + task * l->tail_bytes;
-    set_slots(&m, worker, first);
+    set_slots(&m, worker, task);
     begin_reductions(&m);
     for (size_t begin = first, n; begin < end; begin += n) {
         n = end - begin < l->block ? end - begin : l->block;
         if (l->row > l->block && n > l->row - begin % l->row)
             n = l->row - begin % l->row;
-        n = begin_products(&m, begin, n, first, end);
+        n = begin_products(&m, begin, n, end);
         run_block(&m, begin, n);
         if (l->n_tail > 0)
             gradc_rows_end(l, c->f, m.products, sums, begin, n, begin == first);

@@ -10,6 +10,10 @@
 
 #include "run/program.h"
 
+/* Elements of a task: some ten microseconds of work at the least. Two make a loop that
+ * is cut. */
+enum { LOOP_SPAN = 1 << 16 };
+
 /* Code for a run of operations (run/native.c): n elements of the slots. */
 typedef void gradc_native_fn(char *const *slot, size_t n);
 
@@ -64,10 +68,11 @@ typedef struct loop_product {
 } loop_product;
 
 typedef struct gradc_loop {
-    size_t total, block, row;
+    size_t total, block, row, group;
     size_t span;           /* elements of a task; total: one task */
     unsigned workers;      /* threads that scratch memory is laid out for */
-    size_t acc_bytes;      /* of the accumulators of one worker */
+    size_t acc_bytes;      /* of the accumulators of one worker, or task if `shared` */
+    bool shared;           /* rows are added by several tasks, whose sums are joined */
     size_t register_bytes; /* of one register */
     uint32_t n_register, n_memory, n_op, n_load, n_splat, n_reduce;
     uint32_t n_native; /* operations that became code */
@@ -79,6 +84,7 @@ typedef struct gradc_loop {
     loop_product *head, *tail;
     uint32_t n_head, n_tail;
     size_t panel;           /* elements that heads compute at a time; 0: a block */
+    size_t panel_row;       /* of them in a row */
     size_t panel_bytes;     /* of scratch memory for it, if nobody else reads it */
     size_t row_bytes;       /* that products read for an element of the space */
     size_t product_scratch; /* bytes for the products of one worker */

@@ -17,8 +17,9 @@
 /* Slots of memory are numbered from here until the number of registers is known. */
 enum { MEMORY = 1u << 31 };
 enum { REGISTERS_BYTES = 32768, LEAST_BLOCK = 64 };
-/* Elements of a task: some ten microseconds of work at the least. */
-enum { SPAN = 1 << 16, ROWS_BYTES = 1 << 18 };
+enum { ROWS_BYTES = 1 << 18 };
+/* Tasks that share a sum of rows, and rows that each has at least. */
+enum { MOST_SHARED = 16, LEAST_ROWS = 64 };
 
 enum { NONE = UINT32_MAX, NAME_BYTES = 96 };
 
@@ -451,32 +452,51 @@ static void find_periods(gradc_loop *p)
     }
 }
 
-/* Cuts a large space into tasks: of SPAN elements or so, whole blocks and, for
- * reductions of rows, whole rows. Columns are accumulated in one task. */
+/* Cuts a loop that adds rows into tasks: of whole groups, or of rows of the only group,
+ * whose sums are joined. In the latter case the order of sums depends on the cut, so it
+ * is by the shape alone; a task has rows enough that its sums are little beside them,
+ * and no task has a single row, which would be another form of product. */
+static void cut_rows(gradc_loop *p)
+{
+    p->span = p->total;
+    if (p->total < 2 * LOOP_SPAN || p->row == 0)
+        return;
+    if (p->group < p->total) {
+        p->span = p->group < LOOP_SPAN ? LOOP_SPAN / p->group * p->group : p->group;
+        return;
+    }
+    const size_t rows = p->total / p->row;
+    size_t each = (rows + MOST_SHARED - 1) / MOST_SHARED;
+    each = each * p->row < LOOP_SPAN ? LOOP_SPAN / p->row : each;
+    each = (each < LEAST_ROWS ? LEAST_ROWS : each + 15) / 16 * 16;
+    while (rows % each == 1)
+        each += 16;
+    if (each < rows) {
+        p->span = each * p->row;
+        p->shared = true;
+    }
+}
+
+/* Cuts a large space into tasks: of LOOP_SPAN elements or so, whole blocks and, for
+ * reductions of rows, whole rows. */
 static void choose_span(gradc_loop *p)
 {
     size_t unit = p->row > p->block ? p->row : p->block;
     p->span = p->total;
-    p->workers = 1;
-    for (uint32_t i = 0; i < p->n_reduce; i++)
-        if (p->reduce[i].form == REDUCE_COLUMNS)
-            return;
-    if (p->panel > 0) {
-        p->span = p->panel < SPAN ? SPAN / p->panel * p->panel : p->panel;
-        p->workers = p->span < p->total ? gradc_pool_workers() : 1;
-        return;
-    }
-    if (p->row_bytes > 0) {
+    if (p->group > 0) {
+        cut_rows(p);
+    } else if (p->panel > 0) {
+        p->span = p->panel < LOOP_SPAN ? LOOP_SPAN / p->panel * p->panel : p->panel;
+        while (p->total % p->span == p->panel_row)
+            p->span += p->panel;
+    } else if (p->row_bytes > 0) {
         /* the products' time is that of reading their rows */
         for (p->span = p->block; p->span * p->row_bytes < ROWS_BYTES;)
             p->span *= 2;
-        p->workers = p->span < p->total ? gradc_pool_workers() : 1;
-        return;
+    } else if (p->total >= 2 * LOOP_SPAN && unit < p->total) {
+        p->span = unit < LOOP_SPAN ? LOOP_SPAN / unit * unit : unit;
     }
-    if (p->total < 2 * SPAN || unit >= p->total)
-        return;
-    p->span = unit < SPAN ? SPAN / unit * unit : unit;
-    p->workers = gradc_pool_workers();
+    p->workers = p->span < p->total ? gradc_pool_workers() : 1;
 }
 
 static void number_slots(gradc_loop *p)
@@ -519,6 +539,7 @@ gradc_status gradc_lower_loop(gradc_lowering *l, uint32_t at)
         goto done;
     p->total = (size_t)l->g->shape[st->space]->size;
     p->row = (size_t)st->row < p->total ? (size_t)st->row : 0;
+    p->group = (size_t)st->group;
     choose_block(p, 0);
     find_pairs(&e, e.free_list);
     find_last_users(&e);

@@ -192,8 +192,18 @@ static void find_pair(gradc_lowering *l, uint32_t at, const gradc_node *n)
     keep_until(l, n, host);
 }
 
-/* A product of matrices whose epilogue is a loop: one without sums, whose order would
- * change. */
+/* Whether panels of rows of a matrix leave the order of reduction n as it is, and the
+ * loop in tasks: it adds what is in each row, or all rows, and these are many. */
+static bool goes_by_rows(const gradc_graph *g, const gradc_node *n, int64_t cols)
+{
+    const gradc_shape *s = gradc_shape_of(g, n->u.in[0]);
+    const gradc_split by = gradc_split_shape(s, n->attr[0], n->attr[1]);
+    if (by.inner == 1)
+        return by.n == (size_t)cols;
+    return by.outer == 1 && by.inner == (size_t)cols && s->size >= 2 * LOOP_SPAN;
+}
+
+/* A product of matrices whose epilogue is a loop. */
 static void find_epilogue(gradc_lowering *l, uint32_t at, const gradc_node *n)
 {
     const size_t element = gradc_dtype_size((gradc_dtype)n->dtype);
@@ -207,8 +217,9 @@ static void find_epilogue(gradc_lowering *l, uint32_t at, const gradc_node *n)
         return;
     const gradc_stage *stage = &l->s->stage[host - 1];
     for (uint32_t i = 0; i < stage->count; i++) {
-        const gradc_id x = l->s->node[stage->first + i];
-        if (gradc_node_row(gradc_node_get(l->g, x))->step == GRADC_STEP_REDUCE)
+        const gradc_node *m = gradc_node_get(l->g, l->s->node[stage->first + i]);
+        if (gradc_node_row(m)->step == GRADC_STEP_REDUCE &&
+            !goes_by_rows(l->g, m, r->dim[1]))
             return;
     }
     l->host[at] = l->host[host - 1] = host;
@@ -253,25 +264,16 @@ static gradc_status lower_product(gradc_lowering *l, uint32_t at, loop_product *
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
-/* Rows of r at a time. One row alone would be another form of product, whose sums have
- * another order. */
-static size_t panel_rows(const gradc_matmul_task *t)
-{
-    size_t rows = PANEL_ROWS;
-    while (t->m % rows == 1)
-        rows += 16;
-    return rows;
-}
-
 /* `task` is set to what a block or a panel needs most. */
 static void lower_head(gradc_loop *p, const loop_product *own, gradc_matmul_task *task)
 {
     const size_t m = task->m, n = task->n, k = task->k;
     if (m > 1 && n > 1) {
-        task->m = panel_rows(task);
-        p->panel = task->m * n;
+        task->m = PANEL_ROWS + 1;
+        p->panel = PANEL_ROWS * n;
+        p->panel_row = n;
         p->panel_bytes =
-            own->r.base == BASE_PANEL ? gradc_align((p->panel + 1) * own->element) : 0;
+            own->r.base == BASE_PANEL ? gradc_align((p->panel + n) * own->element) : 0;
         p->head_bytes = (m * k + k * n) * own->element;
         return;
     }
