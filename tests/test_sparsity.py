@@ -197,7 +197,7 @@ def test_jacobians_of_constants_are_told_apart_by_their_shape():
     x = np.ones(3)
     for n in (5, 2, 7):
         for dtype in (np.float64, np.float32):
-            found = pg.jacobian(lambda x, c=np.ones(n, dtype): c)(x)
+            found = pg.jacobian(lambda x, n=n, t=dtype: np.ones(n, t))(x)
             np.testing.assert_array_equal(found, np.zeros((n, 3)))
         both = pg.jacobian(lambda x, n=n: [np.ones(n), x[:2] * 2, np.ones(2)])(x)
         assert [j.shape for j in both] == [(n, 3), (2, 3), (2, 3)]
