@@ -38,7 +38,10 @@ gradc_status gradc_compile(const gradc_graph *g, size_t n_args, const gradc_id *
         gradc_optimised_free(&o);
         return no_memory(msg);
     }
-    status = gradc_lower_program(o.g, &s, kernels, n_args, n_results, o.result, out);
+    status = gradc_recompute(o.g, n_results, o.result, &s);
+    if (status == GRADC_OK)
+        status =
+            gradc_lower_program(o.g, &s, kernels, n_args, n_results, o.result, out);
     gradc_schedule_free(&s);
     gradc_optimised_free(&o);
     return status == GRADC_OK ? GRADC_OK : no_memory(msg);

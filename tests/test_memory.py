@@ -148,6 +148,37 @@ def test_gradient_by_elements_is_laid_side_by_side():
     )
 
 
+# ---- values that are computed again ----
+
+
+def normalised(x, g):
+    d = x - np.mean(x, axis=1, keepdims=True)
+    return np.sum(np.tanh(g * d / np.sqrt(np.mean(d**2, axis=1, keepdims=True) + 1e-5)))
+
+
+def mixed(x, g):
+    d = x[:, None, :] - g.reshape(10, -1)
+    return np.sum(np.log(np.sum(np.exp(-np.sum(d * d, axis=2)), axis=1)))
+
+
+@pytest.mark.parametrize(
+    "f, shape, most",
+    [(normalised, (2000, 200), 9.2), (mixed, (4000, 20), 8)],
+    ids=["a normalisation", "differences by broadcasting"],
+)
+def test_differences_are_computed_again_instead_of_stored(f, shape, most, dtype):
+    """`most`: what is moved, in sizes of x; a difference stored is two or more."""
+    rng = np.random.default_rng(0)
+    x, g = (rng.normal(size=s).astype(dtype) for s in (shape, 200))
+    slopes = pg.jit(pg.grad(f, (0, 1)))
+    assert slopes.memory(x, g).moved <= most * x.nbytes
+    wide = [a.astype(np.float64) for a in (x, g)]
+    for got, true in zip(slopes(x, g), pg.grad(f, (0, 1))(*wide), strict=True):
+        scale = np.max(np.abs(true))
+        tolerance = 1e-12 if dtype is np.float64 else 1e-4
+        np.testing.assert_allclose(got, true, tolerance, tolerance * scale)
+
+
 # ---- products with an epilogue ----
 
 LAYERS = {

@@ -105,6 +105,46 @@ def test_derivatives_are_adjoint_and_agree_with_differences(seed):
         assert np.max(np.abs(p - (u - d) / (2 * h)), initial=0) <= 1e-5 * size
 
 
+def layered_program(seed):
+    """Elementwise operations over one large space, broadcasts and sums between them:
+    what a later pass may compute again."""
+
+    def run(a, b):
+        rng = np.random.default_rng(seed)
+        pool = [a, a - b]
+        for _ in range(rng.integers(8, 20)):
+            x, y = (pool[rng.integers(len(pool))] for _ in range(2))
+            kind = rng.integers(8)
+            if kind < 2:
+                pool.append(UNARY[rng.integers(len(UNARY))](x))
+            elif kind < 5:
+                pool.append(BINARY[rng.integers(len(BINARY))](x, y))
+            elif kind == 5:
+                pool.append(np.where(x > y, x, b))
+            else:
+                axis = int(rng.integers(2))
+                total = [np.mean, np.max][rng.integers(2)](x, axis, keepdims=True)
+                pool.append(y - total if kind == 6 else total * b)
+        return pool[2:]
+
+    return run
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_is_computed_again_has_the_same_bytes(seed):
+    f, rng = layered_program(seed), np.random.default_rng(seed)
+    dtype = [np.float64, np.float32][seed % 2]
+    args = [rng.normal(size=s).astype(dtype) for s in ((301, 120), (120,))]
+    stored = pg.jit(f)(*args)
+    for got, expected in zip(stored, f(*args), strict=True):
+        tolerance = 1e-9 if dtype is np.float64 else 2e-3
+        np.testing.assert_allclose(got, expected, tolerance, tolerance)
+    chosen = sorted({0, len(stored) // 2, len(stored) - 1})
+    some = pg.jit(lambda *args: [np.sum(f(*args)[i], 1) for i in chosen])(*args)
+    for i, got in zip(chosen, some, strict=True):
+        assert got.tobytes() == pg.jit(lambda x: np.sum(x, 1))(stored[i]).tobytes()
+
+
 def scalar_program(seed, n_ops):
     """A function of three numbers, or of arrays element by element."""
 

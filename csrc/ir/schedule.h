@@ -18,8 +18,15 @@ typedef struct gradc_schedule {
     gradc_stage *stage;
     uint32_t n_stage;
     gradc_id *node;     /* by stage, rising within each */
-    uint32_t *stage_of; /* by id - 1: stage + 1, or 0 for leaves and views */
+    uint32_t *stage_of; /* by id - 1: stage + 1, or 0 for leaves and views; of a node
+                           that stages repeat, the one that others read it from */
 } gradc_schedule;
+
+/* The place of node x in stage `at`: where it stands, or would. */
+uint32_t gradc_schedule_place(const gradc_schedule *s, uint32_t at, gradc_id x);
+
+/* Whether stage `at` computes node x. */
+bool gradc_schedule_has(const gradc_schedule *s, uint32_t at, gradc_id x);
 
 void gradc_schedule_free(gradc_schedule *s);
 

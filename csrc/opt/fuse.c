@@ -19,13 +19,6 @@ typedef struct builder {
     size_t n_slot;
 } builder;
 
-void gradc_schedule_free(gradc_schedule *s)
-{
-    gradc_release(s->stage);
-    gradc_release(s->node);
-    gradc_release(s->stage_of);
-}
-
 /* Whether x is a view that only strides express, so that nothing is computed. */
 static bool is_free_view(const gradc_graph *g, gradc_id x)
 {

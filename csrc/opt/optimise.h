@@ -37,4 +37,9 @@ gradc_id gradc_push_slice(gradc_graph *g, const gradc_node *slice, gradc_id x,
  * that do not wait for each other share one (opt/fuse.c). */
 gradc_status gradc_fuse(const gradc_graph *g, gradc_schedule *out);
 
+/* Lets stages repeat what is cheaper to compute again than to store and read, and drops
+ * what nobody needs then (opt/recompute.c). */
+gradc_status gradc_recompute(const gradc_graph *g, size_t n_results,
+                             const gradc_id *result, gradc_schedule *s);
+
 #endif

@@ -138,8 +138,8 @@ static void find_last_uses(gradc_lowering *l, size_t n_results, const gradc_id *
         for (uint32_t i = 0; i < s->stage[at].count; i++) {
             const gradc_node *n = gradc_node_get(l->g, s->node[s->stage[at].first + i]);
             for (uint32_t k = 0; k < n->n_in; k++) {
-                const gradc_id root = root_of(l->g, gradc_node_in(n)[k]);
-                if (s->stage_of[root - 1] != at + 1)
+                const gradc_id x = gradc_node_in(n)[k], root = root_of(l->g, x);
+                if (x != root || !gradc_schedule_has(s, at, x))
                     l->last_use[root - 1] = at + 1;
             }
         }
@@ -273,7 +273,8 @@ static void take_memory(gradc_lowering *l, uint32_t at)
         const gradc_step step = gradc_node_row(gradc_node_get(l->g, x))->step;
         const bool in_register =
             st->is_loop && step != GRADC_STEP_REDUCE && l->last_use[x - 1] == 0;
-        if (!in_register && !(st->is_loop && take_in_place(l, at, i)))
+        const bool is_repeated = l->s->stage_of[x - 1] != at + 1;
+        if (!in_register && !is_repeated && !(st->is_loop && take_in_place(l, at, i)))
             take(l, x);
     }
     /* the products that a loop is host to and that come after it */

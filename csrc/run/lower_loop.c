@@ -145,19 +145,21 @@ static gradc_status operand(emitter *e, gradc_id x, uint32_t *slot)
 
 /* ---- nodes ---- */
 
-/* The place in the stage of its node x: they are in rising order. */
+/* The place in the stage of its node x. */
 static uint32_t place_of(const emitter *e, gradc_id x)
 {
-    const gradc_stage *st = &e->l->s->stage[e->stage - 1];
-    uint32_t low = 0, high = st->count;
-    while (low < high) {
-        const uint32_t mid = (low + high) / 2;
-        if (e->l->s->node[st->first + mid] < x)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
+    return gradc_schedule_place(e->l->s, e->stage - 1, x);
+}
+
+static bool is_here(const emitter *e, gradc_id x)
+{
+    return gradc_schedule_has(e->l->s, e->stage - 1, x);
+}
+
+/* Whether others read node x of the stage from the memory that this stage writes. */
+static bool is_stored(const emitter *e, gradc_id x)
+{
+    return e->l->last_use[x - 1] != 0 && e->l->s->stage_of[x - 1] == e->stage;
 }
 
 /* Gives back the registers of the `n` operands `in` that node number `i` reads last,
@@ -168,7 +170,7 @@ static void give_registers(emitter *e, uint32_t i, uint32_t n, const gradc_id *i
     const gradc_lowering *l = e->l;
     for (uint32_t k = 0; k < n; k++) {
         const gradc_id x = in[k];
-        if (l->s->stage_of[x - 1] != e->stage || l->slot[x - 1] >= MEMORY ||
+        if (!is_here(e, x) || l->slot[x - 1] >= MEMORY ||
             (element(e, x) == element(e, r)) != same)
             continue;
         uint32_t *last = &e->last_user[place_of(e, x)];
@@ -182,7 +184,7 @@ static void give_registers(emitter *e, uint32_t i, uint32_t n, const gradc_id *i
 static gradc_status result_slot(emitter *e, gradc_id r, uint32_t *slot)
 {
     gradc_lowering *l = e->l;
-    if (l->last_use[r - 1] == 0) {
+    if (!is_stored(e, r)) {
         *slot = take_register(e);
     } else {
         GRADC_TRY(add_memory(e, l->place[r - 1], element(e, r), slot));
@@ -315,8 +317,7 @@ static int second_of(const gradc_node *n, uint32_t k)
  * memory. */
 static bool is_passing(const emitter *e, gradc_id x, const uint32_t *users)
 {
-    return e->l->s->stage_of[x - 1] == e->stage && e->l->last_use[x - 1] == 0 &&
-           users[place_of(e, x)] == 1;
+    return is_here(e, x) && !is_stored(e, x) && users[place_of(e, x)] == 1;
 }
 
 /* Finds pairs: arithmetic whose one user is arithmetic too. */
@@ -330,7 +331,7 @@ static void find_pairs(emitter *e, uint32_t *users)
         e->with[i] = e->first[i] = NONE;
         users[i] = 0;
         for (uint32_t k = 0; k < n->n_in; k++)
-            if (l->s->stage_of[gradc_node_in(n)[k] - 1] == e->stage)
+            if (is_here(e, gradc_node_in(n)[k]))
                 users[place_of(e, gradc_node_in(n)[k])]++;
     }
     for (uint32_t i = 0; i < st->count; i++) {
@@ -393,7 +394,7 @@ static void find_last_users(emitter *e)
         const uint32_t at = to_end ? NONE : e->with[i] != NONE ? e->with[i] : i;
         for (uint32_t k = 0; k < n->n_in; k++) {
             const gradc_id x = gradc_node_in(n)[k];
-            if (l->s->stage_of[x - 1] != e->stage)
+            if (!is_here(e, x))
                 continue;
             uint32_t *last = &e->last_user[l->slot[x - 1]];
             *last = at > *last ? at : *last;
