@@ -94,6 +94,7 @@ class Graph:
         "recording",
         "values",
         "captured",
+        "scalars",
         "leaves",
         "names",
         "depth",
@@ -110,6 +111,9 @@ class Graph:
         self.depth = 0  # transforms under way
         self.values = {}  # id -> ndarray, of leaves and of what was evaluated
         self.captured = {}  # id(array) -> (array, kept, node)
+        # Equal numbers are one node, as when they are constants of a recording: sums of
+        # what they are factors of must have the same order there and here.
+        self.scalars = {}  # (number, dtype number) -> node
         self.leaves = []  # ids of the leaves that have values, in order
 
     # ---- leaves ----
@@ -134,9 +138,12 @@ class Graph:
             return x or lib.gradc_const(self.h, code, value) or check(self.h)
         if self.recording or value in STRUCTURAL:
             return lib.gradc_const(self.h, code, value) or check(self.h)
-        x = lib.gradc_input(self.h, code, 0, ffi.NULL, DATA) or check(self.h)
-        self.values[x] = DTYPES[code].type(value)
-        self.leaves.append(x)
+        x = self.scalars.get((value, code))
+        if x is None:
+            x = lib.gradc_input(self.h, code, 0, ffi.NULL, DATA) or check(self.h)
+            self.values[x] = DTYPES[code].type(value)
+            self.leaves.append(x)
+            self.scalars[value, code] = x
         return x
 
     def capture(self, array):

@@ -95,6 +95,19 @@ def test_arrays_of_any_layout_after_contiguous_ones():
     np.testing.assert_array_equal(pg.grad(lambda x: np.sum(x**2))(unaligned), 2 * x)
 
 
+@pytest.mark.parametrize("n", [2, 60_000])
+def test_captured_arrays_outlive_a_call_that_had_to_copy(n):
+    K = np.arange(2.0 * n).reshape(2, n)
+    f = pg.jit(lambda x: x * K)
+    x, expected = np.ones((2, n)), K.copy()
+    thrice(f, x)
+    for _ in range(3):
+        f(np.asfortranarray(x))
+        occupied = [np.full((2, n), 777.0) for _ in range(20)]
+        np.testing.assert_array_equal(f(x), expected)
+        assert len(occupied) == 20
+
+
 def test_integers_of_other_sizes_are_taken_as_int64():
     f = pg.jit(lambda x, i: x[i] * 2.0)
     x, i = np.arange(5.0), np.array([3, 0])

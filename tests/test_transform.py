@@ -364,6 +364,25 @@ def test_a_sum_is_the_same_bytes_whatever_it_is_compiled_with():
     assert alone == among == many
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda u, k: np.sum(0.1 * k * u + 0.1 * k * np.sin(u)),
+        lambda u, k: np.sum(-3.0 * u * np.exp(-3.0 * u)) * k,
+        lambda u, k: np.dot(0.3 * u, 0.3 * u) * np.dot(0.3 * u, u) + k,
+    ],
+)
+def test_traced_and_recorded_calls_give_the_same_bytes(f):
+    """Numbers are parameters of the former and constants of the latter."""
+    u, k = np.random.default_rng(5).normal(size=37), 0.7
+    for each in (u, u.astype(np.float32)):
+        traced = pg.value_and_grad(f, (0, 1))(each, k)
+        recorded = pg.jit(pg.value_and_grad(f, (0, 1)))(each, k)
+        assert [np.asarray(a).tobytes() for a in (traced[0], *traced[1])] == [
+            np.asarray(a).tobytes() for a in (recorded[0], *recorded[1])
+        ]
+
+
 def _child(connection):
     connection.send(float(pg.grad(np.sin)(0.0)))
     connection.close()
