@@ -7,9 +7,10 @@ NumPy functions add nodes; nothing is computed before a value is asked for.
 import numpy as np
 
 from pygradc import errors
-from pygradc._graph import plain
+from pygradc._graph import as_supported, plain
 from pygradc._lib import (
     BOOL,
+    CODES,
     DIFFERENTIATED,
     DTYPES,
     F64,
@@ -273,11 +274,10 @@ def lift(graph, value, code=F64):
     if isinstance(value, (list, tuple)) and _contains_expr(value):
         return np.stack([lift(graph, v, code) for v in value])
     try:
-        array = np.asarray(plain(value))
+        array = as_supported(np.asarray(plain(value)))
     except ValueError as why:
         raise error(errors.ArgumentError, f"not an array: {why}") from None
-    x = graph.capture(array)
-    return Expr(graph, x, graph.code(x))
+    return Expr(graph, graph.capture(array), CODES[array.dtype], array.shape)
 
 
 def _contains_expr(items):
@@ -315,14 +315,18 @@ def _fitting(op, code):
 
 def promote(graph, values, op=None):
     """`values` as Exprs of one dtype, as NumPy promotes them (NEP 50)."""
-    first = values[0]
-    if type(first) is Expr and all(
-        type(v) is Expr and v.code == first.code and v.graph is graph for v in values
-    ):
-        code = first.code if op is None else _fitting(op, first.code)
-        if code == first.code:
-            return values, code
-        return [convert(v, code) for v in values], code
+    code = values[0].code if type(values[0]) is Expr else None
+    for v in values:
+        if type(v) is not Expr or v.code != code or v.graph is not graph:
+            return _promoted(graph, values, op)
+    fitting = code if op is None else _fitting(op, code)
+    if fitting == code:
+        return values, code
+    return [convert(v, fitting) for v in values], fitting
+
+
+def _promoted(graph, values, op):
+    """As `promote`, of values that are not yet Exprs of one dtype."""
     strong = [v for v in values if not _is_weak(v)]
     exprs = [lift(graph, v) for v in strong]
     code = exprs[0].code if exprs else F64

@@ -147,9 +147,7 @@ class Graph:
         return x
 
     def capture(self, array):
-        """Id of a leaf for an array met while tracing."""
-        if array.dtype not in CODES:
-            array = as_supported(array)
+        """Id of a leaf for an array met while tracing, of a known dtype."""
         if array.ndim == 0 and array.dtype == DTYPES[F64]:
             return self.scalar(float(array), F64)
         known = self.captured.get(id(array))
@@ -245,6 +243,8 @@ def plain(x):
     DTypeError
         A masked array, whose mask would be lost, or a matrix.
     """
+    if type(x) is np.ndarray:
+        return x
     if isinstance(x, np.matrix) or is_masked(x):
         raise error(
             errors.DTypeError,

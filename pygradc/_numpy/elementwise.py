@@ -1,5 +1,7 @@
 """Elementwise NumPy functions: the rows of the op table, and short compositions."""
 
+from functools import partial
+
 import numpy as np
 
 from pygradc import errors
@@ -78,9 +80,9 @@ def _register_rows():
         if name not in own:
             continue
         if ufunc.nin == 1:
-            implements_ufunc(ufunc)(lambda x, op=OPS[name]: unary(op, x))
+            implements_ufunc(ufunc)(partial(unary, OPS[name]))
         else:
-            implements_ufunc(ufunc)(lambda x, y, op=OPS[name]: binary(op, x, y))
+            implements_ufunc(ufunc)(partial(binary, OPS[name]))
 
 
 _register_rows()

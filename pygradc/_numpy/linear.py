@@ -4,32 +4,37 @@ import numpy as np
 
 from pygradc import errors
 from pygradc._expr import convert, expr, graph_of, lift, promote
-from pygradc._lib import F64, OPS, error, lib
+from pygradc._lib import F64, error, lib
 from pygradc._numpy.protocol import implements, implements_ufunc
 from pygradc._numpy.shaping import expand_dims, reshape_to, transpose
 
-_MATMUL = OPS["matmul"]
+_matmul = lib.gradc_matmul  # looked up once
 
 
 @implements_ufunc(np.matmul)
 def matmul(x, y, **options):
     if options:
         return _on_axes(matmul, (2, 2, 2))(x, y, **options)
-    graph = graph_of(x, y)
-    (x, y), code = promote(graph, (x, y))
+    (x, y), code = promote(graph_of(x, y), (x, y))
+    return _product(x, y, code)
+
+
+def _product(x, y, code):
+    """Matrix product of Exprs of dtype number `code`."""
     if code > 1:
-        return convert(matmul(convert(x, F64), convert(y, F64)), code)
-    return expr(graph, lib.gradc_matmul(graph.h, x.id, y.id), code)
+        return convert(_product(convert(x, F64), convert(y, F64), F64), code)
+    graph = x.graph
+    return expr(graph, _matmul(graph.h, x.id, y.id), code)
 
 
 @implements(np.dot)
 def dot(a, b, out=None):
-    graph = graph_of(a, b)
-    (a, b), _ = promote(graph, (a, b))
-    if a.ndim == 0 or b.ndim == 0:
+    (a, b), code = promote(graph_of(a, b), (a, b))
+    ranks = a.ndim, b.ndim
+    if 0 in ranks:
         return a * b
-    if a.ndim <= 2 and b.ndim <= 2:
-        return matmul(a, b)
+    if max(ranks) <= 2:
+        return _product(a, b, code)
     return tensordot(a, b, (-1, -2 if b.ndim > 1 else -1))
 
 
