@@ -25,18 +25,6 @@ from pygradc._lib import (
 )
 from pygradc._program import Program, cached_program
 
-
-def traced_call(function, args, kwargs):
-    """function(*args, **kwargs), with the cause of an error that NumPy has covered by
-    one of its own: that a value would lose its gradient."""
-    try:
-        return function(*args, **kwargs)
-    except ValueError as why:
-        if isinstance(why.__cause__, errors.ConcretizationError):
-            raise why.__cause__ from None
-        raise
-
-
 # Scalars that rules look at are structure; any other is a parameter of the trace, so
 # that a step size that changes does not make a new program.
 STRUCTURAL = frozenset((0.0, 1.0, 2.0, -1.0, 0.5))
@@ -46,18 +34,25 @@ STRUCTURAL = frozenset((0.0, 1.0, 2.0, -1.0, 0.5))
 COPIED_BYTES = 65536
 
 
+# looked up once: every argument becomes an input
+_input = lib.gradc_input
+
+
 class _State(threading.local):
     graph = None  # the one being traced by this thread
 
 
 state = _State()
 
-# Threads that are tracing now; empty nearly always, which is asked faster than `state`.
-tracing_threads = set()
+# Outermost traces under way in any thread; empty nearly always, which is asked faster
+# than `state`.
+traces = set()
 
 
 class tracing:
-    """Context in which `graph` is the thread's current one, one level deeper."""
+    """Context in which `graph` is the thread's current one, one level deeper. An error
+    of NumPy's that covers another, that a value would lose its gradient, is raised as
+    the latter."""
 
     __slots__ = ("graph", "outer")
 
@@ -65,18 +60,20 @@ class tracing:
         self.graph = graph
 
     def __enter__(self):
-        self.outer = state.graph
+        self.outer = outer = state.graph
         state.graph = self.graph
-        if self.outer is None:
-            tracing_threads.add(threading.get_ident())
+        if outer is None:
+            traces.add(self)
         self.graph.depth += 1
-        return self.graph
 
-    def __exit__(self, *exc):
+    def __exit__(self, kind, why, traceback):
         state.graph = self.outer
         self.graph.depth -= 1
         if self.outer is None:
-            tracing_threads.discard(threading.get_ident())
+            traces.discard(self)
+        if kind and isinstance(why, ValueError):
+            if isinstance(why.__cause__, errors.ConcretizationError):
+                raise why.__cause__ from None
 
 
 class Graph:
@@ -120,13 +117,13 @@ class Graph:
 
     def input(self, code, shape, role):
         """Id of a new input without a value."""
-        x = lib.gradc_input(self.h, code, len(shape), shape, role)
-        return x or check(self.h)
+        return _input(self.h, code, len(shape), shape, role) or check(self.h)
 
     def leaf(self, array, role, code=None):
         """Id of a new input that stands for `array`, which must have a known dtype,
         number `code`, and be contiguous."""
-        x = self.input(CODES[array.dtype] if code is None else code, array.shape, role)
+        code, shape = CODES[array.dtype] if code is None else code, array.shape
+        x = _input(self.h, code, len(shape), shape, role) or check(self.h)
         self.values[x] = array
         self.leaves.append(x)
         return x
@@ -140,7 +137,7 @@ class Graph:
             return lib.gradc_const(self.h, code, value) or check(self.h)
         x = self.scalars.get((value, code))
         if x is None:
-            x = lib.gradc_input(self.h, code, 0, ffi.NULL, DATA) or check(self.h)
+            x = _input(self.h, code, 0, (), DATA) or check(self.h)
             self.values[x] = DTYPES[code].type(value)
             self.leaves.append(x)
             self.scalars[value, code] = x

@@ -12,9 +12,8 @@ from pygradc._graph import (
     as_supported,
     plain,
     state,
-    traced_call,
+    traces,
     tracing,
-    tracing_threads,
 )
 from pygradc._lib import CODES, DEFERRED, VARIABLE, error
 from pygradc._program import Program
@@ -81,7 +80,7 @@ def jit(function):
     @functools.wraps(function)
     def jitted(*args, **kwargs):
         nonlocal latest
-        if latest is not None and not tracing_threads:
+        if latest is not None and not traces:
             out = latest((args, kwargs))
             if out is not CHANGED:
                 return out
@@ -187,7 +186,7 @@ class Recording:
 
         traced_args, traced_kwargs = _tree.map_leaves(each, (args, kwargs))
         with tracing(graph):
-            out = traced_call(function, traced_args, traced_kwargs)
+            out = function(*traced_args, **traced_kwargs)
         results, nodes = [], []
         self.structure = _tree.flatten(out, results)
         self.leaves = []

@@ -8,16 +8,22 @@ import numpy as np
 
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
-from pygradc._graph import Graph, as_supported, plain, state, traced_call, tracing
-from pygradc._lib import CODES, DEFERRED, DIFFERENTIATED, VARIABLE, error, lib
+from pygradc._graph import Graph, as_supported, plain, state, tracing
+from pygradc._lib import CODES, DEFERRED, DIFFERENTIATED, I64, VARIABLE, error, lib
 from pygradc._program import Program, cached_program
 
 
 def positions(argnums, n_args, name):
     """`argnums` as a tuple of positions from the front."""
-    if type(argnums) is int and 0 <= argnums < n_args:
-        return (argnums,)
     wanted = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for i in wanted:
+        if type(i) is not int or not 0 <= i < n_args:
+            return _positions(wanted, argnums, n_args, name)
+    return wanted
+
+
+def _positions(wanted, argnums, n_args, name):
+    """As `positions`, of `wanted` that may count from the end or be wrong."""
     for i in wanted:
         if not isinstance(i, (int, np.integer)) or not -n_args <= i < n_args:
             raise errors.ArgumentError(
@@ -105,23 +111,27 @@ class Trace:
         self.argnums = argnums if len(argnums) == 1 else tuple(sorted(set(argnums)))
         self.plain = True
         self.level = level_of(self.graph)
+        args = [
+            self._differentiated(a, i) if i in argnums else self._variable(a)
+            for i, a in enumerate(args)
+        ]
+        if kwargs:
+            kwargs = {name: self._variable(a) for name, a in kwargs.items()}
         with tracing(self.graph):
-            args = [
-                self._differentiated(a, i) if i in argnums else self._variable(a)
-                for i, a in enumerate(args)
-            ]
-            if kwargs:
-                kwargs = {name: self._variable(a) for name, a in kwargs.items()}
-            self.args = args
-            self.out = traced_call(function, args, kwargs)
+            self.out = function(*args, **kwargs)
 
     def _differentiated(self, arg, i):
-        if type(arg) is np.ndarray or type(arg) is float:
-            x = differentiable_array(arg, f"argument {i}")
-            self.sources.append(x)
-            x = self._fresh(x, VARIABLE | DIFFERENTIATED)
-            self.xs.append(x)
-            return x
+        kind = type(arg)
+        if kind is float:
+            arg = np.float64(arg)
+        elif kind is not np.ndarray or CODES.get(arg.dtype, I64) >= I64:
+            return self._differentiated_tree(arg, i)
+        self.sources.append(arg)
+        x = self._fresh(arg, VARIABLE | DIFFERENTIATED)
+        self.xs.append(x)
+        return x
+
+    def _differentiated_tree(self, arg, i):
         leaves = []
         structure = _tree.flatten(arg, leaves)
         self.plain = self.plain and structure is Ellipsis
@@ -141,22 +151,25 @@ class Trace:
             if x.graph is not graph:
                 raise errors.GraphError("an argument belongs to a trace that has ended")
             return Expr(graph, lib.gradc_ident(graph.h, x.id, role), x.code, x._shape)
-        if x.ndim and not x.flags.c_contiguous:
+        shape = x.shape
+        if shape and not x.flags.c_contiguous:
             x = np.asarray(x, order="C")
         code = CODES[x.dtype]
-        return Expr(graph, graph.leaf(x, role, code), code, x.shape)
+        return Expr(graph, graph.leaf(x, role, code), code, shape)
 
     def _variable(self, arg):
         """An argument that is not differentiated: float arrays are variables."""
-
+        kind = type(arg)
+        if kind is np.ndarray and CODES.get(arg.dtype, I64) < I64:
+            return self._fresh(arg, VARIABLE)
+        if kind is float:
+            return self._fresh(np.float64(arg), VARIABLE)
         if _tree.is_tree(arg):
             return _tree.map_leaves(self._variable, arg)
-        if type(arg) is float:
-            return self._fresh(np.float64(arg), VARIABLE)
         if isinstance(arg, (np.ndarray, np.floating)) and arg.dtype in CODES:
             if plain(arg).dtype.kind == "f":
                 return self._fresh(arg, VARIABLE)
-        if type(arg) is Expr and not arg.graph.role(arg.id) & VARIABLE:
+        if kind is Expr and not arg.graph.role(arg.id) & VARIABLE:
             return self._fresh(arg, VARIABLE)
         return arg
 

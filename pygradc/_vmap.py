@@ -6,7 +6,7 @@ import numpy as np
 
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
-from pygradc._graph import Graph, as_supported, plain, state, traced_call, tracing
+from pygradc._graph import Graph, as_supported, plain, state, tracing
 from pygradc._lib import CODES, DATA, DEFERRED, error
 from pygradc._program import Program, batch_nodes, cached_program
 from pygradc._trace import level_of, like, settled
@@ -101,7 +101,7 @@ class _Batch:
             }
             if self.size is None:
                 raise error(errors.ArgumentError, "vmap: no argument is mapped")
-            self.out = traced_call(function, own, named)
+            self.out = function(*own, **named)
 
     def _elements(self, arg, axes, where):
         """`arg` with a stand-in for one element in the place of each mapped leaf."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
-from pygradc._graph import Graph, traced_call, tracing
+from pygradc._graph import Graph, tracing
 from pygradc._lib import CODES, DEFERRED, DIFFERENTIATED, VARIABLE, lib
 from pygradc._trace import LEVELS, differentiable_array
 
@@ -172,7 +172,7 @@ def _of_function(f, args, names):
                 _argument(graph, a, n, variables)
                 for a, n in zip(args, names, strict=True)
             ]
-        out = traced_call(f, given, {})
+        out = f(*given)
         y = _result(graph, out)
     return Source(graph, variables, y, args is not None, f)
 
