@@ -10,7 +10,7 @@ from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
 from pygradc._graph import Graph, as_supported, plain, state, tracing
 from pygradc._lib import CODES, DEFERRED, DIFFERENTIATED, I64, VARIABLE, error, lib
-from pygradc._program import Program, cached_program
+from pygradc._program import Program, cached_program, vjp_nodes
 
 
 def positions(argnums, n_args, name):
@@ -173,14 +173,21 @@ class Trace:
             return self._fresh(arg, VARIABLE)
         return arg
 
-    def scalar_output(self, out, name):
-        """`out` as a 0-d float Expr of this graph."""
+    # ---- results ----
+
+    def output(self, out, name):
+        """The function's result `out` as an Expr of this graph."""
         if not isinstance(out, (Expr, int, float, np.ndarray, np.generic)):
             raise error(
                 errors.DTypeError,
                 f"{name}: the function must return a number, not {type(out).__name__}",
             )
-        y = lift(self.graph, out)
+        return lift(self.graph, out)
+
+    def adjoints(self, y, name):
+        """Ids of the adjoints of the variables for `y`, which must be a 0-d float.
+
+        Asked for when a program is made: what finds it again has passed."""
         if y.shape != ():
             raise error(
                 errors.ShapeError,
@@ -189,12 +196,11 @@ class Trace:
             )
         if y.code > 1:
             raise _not_differentiable(y.dtype, f"{name}: the result")
-        return y
-
-    # ---- results ----
+        return vjp_nodes(self.graph, y.id, 0, [x.id for x in self.xs])
 
     def finish(self, key, wanted, extend):
-        """Values of the `wanted` nodes, then of those that `extend` adds to the graph.
+        """Values of the `wanted` nodes, then of those that `extend` adds to the graph:
+        arrays, and NumPy scalars for 0-d ones.
 
         Outermost, the trace's program is found by `key` and the structure of the
         trace; `extend` is called only if there is none yet. Inside another trace the
@@ -217,15 +223,21 @@ class Trace:
 def settled(graph, node, level):
     """Expr of `node`, or its value if no variable of a transform outside of `level`
     plays a part."""
+    info = graph.describe(node)
     outer = DEFERRED | sum(b for b in LEVELS if b < (level or 0))
-    if level is None or graph.role(node) & outer:
-        return Expr(graph, node, graph.code(node))
-    return graph.value(node)
+    if level is None or info.role & outer:
+        return Expr(graph, node, info.dtype)
+    return bare(graph.value(node))
+
+
+def bare(value):
+    """An array, as NumPy scalar if it is 0-d."""
+    return value if value.ndim else value[()]
 
 
 def like(value, source):
-    """Array `value` as its source is: a NumPy scalar for a 0-d one that is no ndarray.
-    An Expr stays what it is."""
-    if type(value) is Expr or value.ndim:
-        return value
-    return np.asarray(value) if isinstance(source, np.ndarray) else value[()]
+    """NumPy scalar `value` as a 0-d ndarray if its source is one. Arrays and Exprs stay
+    what they are."""
+    if isinstance(source, np.ndarray) and not source.ndim and type(value) is not Expr:
+        return np.asarray(value)
+    return value

@@ -8,7 +8,7 @@ from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
 from pygradc._lib import error
 from pygradc._program import Program, cached_program, jvp_nodes, vjp_nodes
-from pygradc._trace import Trace, differentiable_array, like, positions
+from pygradc._trace import Trace, bare, differentiable_array, like, positions
 
 
 def _rebuilt(trace, args, where, argnums, values):
@@ -79,15 +79,13 @@ def value_and_grad(function, argnums=0, has_aux=False):
                     errors.ArgumentError, "has_aux: the function must return a pair"
                 )
             out, aux = out
-        y = trace.scalar_output(out, "grad")
-        xs = [x.id for x in trace.xs]
+        y = trace.output(out, "grad")
         value, *slopes = trace.finish(
-            ("grad", *xs),
+            ("grad", *[x.id for x in trace.xs]),
             [y.id],
-            lambda: vjp_nodes(trace.graph, y.id, 0, xs),
+            lambda: trace.adjoints(y, "grad"),
         )
         gradient = _rebuilt(trace, args, where, argnums, slopes)
-        value = like(value, None)
         if not has_aux:
             return value, gradient
         return (value, _concrete(trace, aux)), gradient
@@ -141,7 +139,7 @@ def _concrete(trace, tree):
     def each(x):
         if not isinstance(x, Expr):
             return x
-        return like(trace.graph.value(x.id), None)
+        return bare(trace.graph.value(x.id))
 
     return _tree.map_leaves(each, tree)
 
@@ -211,7 +209,6 @@ def jvp(function, primals, tangents):
         [y.id for y in ys],
         lambda: jvp_nodes(graph, [x.id for x in trace.xs], [t.id for t in txs], moving),
     )
-    results = [like(r, None) for r in results]
     values, slopes = results[: len(ys)], iter(results[len(ys) :])
     slopes = [next(slopes) if y.code < 2 else None for y in ys]
     return (
@@ -258,7 +255,6 @@ def vjp(function, *primals):
     ys, structure = _output_leaves(trace)
     graph = trace.graph
     values = trace.finish(("value", len(ys)), [y.id for y in ys], lambda: [])
-    values = [like(v, None) for v in values]
     every = tuple(range(len(primals)))
     pull = _pulling_program(trace, ys) if trace.outermost else None
 

@@ -9,7 +9,7 @@ from pygradc._expr import Expr, lift
 from pygradc._graph import Graph, as_supported, plain, state, tracing
 from pygradc._lib import CODES, DATA, DEFERRED, error
 from pygradc._program import Program, batch_nodes, cached_program
-from pygradc._trace import level_of, like, settled
+from pygradc._trace import level_of, settled
 
 
 def vmap(function, in_axes=0, out_axes=0):
@@ -163,7 +163,7 @@ class _Batch:
             results = [settled(graph, n, self.level) for n in nodes]
         else:
             results = self._run(ys, axes)
-        return _tree.unflatten(structure, [like(r, None) for r in results])
+        return _tree.unflatten(structure, results)
 
     def _run(self, ys, axes):
         """Values of the batched `ys`, by the program of this trace."""
