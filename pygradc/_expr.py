@@ -354,38 +354,47 @@ def _is_weak(value):
 
 def unary(op, x):
     """Elementwise op number `op` of Expr `x`."""
-    code = x.code
+    code, graph = x.code, x.graph
     if code not in _TAKES[op]:
         code = _fitting(op, code)
         x = convert(x, code)
-    graph = x.graph
-    return expr(graph, _unary(graph.h, op, x.id), BOOL if _IS_TEST[op] else code)
+    node = _unary(graph.h, op, x.id) or check(graph.h)
+    return Expr(graph, node, BOOL if _IS_TEST[op] else code)
 
 
 def binary(op, x, y):
     """Elementwise op number `op` of `x` and `y`, one of which is an Expr."""
-    if op != _POW:
-        if type(x) in _NUMBERS and y.code < I64:
-            x = Expr(y.graph, y.graph.scalar(x, y.code), y.code)
-        elif type(y) in _NUMBERS and x.code < I64:
-            y = Expr(x.graph, x.graph.scalar(y, x.code), x.code)
-    if type(x) is Expr and type(y) is Expr and x.code == y.code and x.graph is y.graph:
+    takes, node = _TAKES[op], 0
+    numbers = () if op == _POW else _NUMBERS
+    if type(x) is Expr:
         graph, code = x.graph, x.code
-        if code not in _TAKES[op] and not (code == BOOL and op in _OF_BOOLS):
-            code = _fitting(op, code)
-            x, y = convert(x, code), convert(y, code)
-    else:
-        graph = x.graph if type(x) is Expr else graph_of(x, y)
-        if op == _POW and type(y) is int and y >= 0 and _is_integer(x):
-            return _integer_power(x, y)
-        if op == _POW and _is_weak(y) and y == int(y) and abs(y) <= 64:
-            y = _structural(graph, x, int(y))
-        (x, y), code = promote(graph, (x, y), None)
-        fitting = _fitting(op, code)
-        if fitting != code and not (code == BOOL and op in _OF_BOOLS):
-            x, y, code = convert(x, fitting), convert(y, fitting), fitting
+        if type(y) is Expr:
+            if y.code == code and code in takes and y.graph is graph:
+                node = _binary(graph.h, op, x.id, y.id)
+        elif type(y) in numbers and code < I64 and code in takes:
+            node = _binary(graph.h, op, x.id, graph.scalar(y, code))
+    elif type(x) in numbers:
+        graph, code = y.graph, y.code
+        if code < I64 and code in takes:
+            node = _binary(graph.h, op, graph.scalar(x, code), y.id)
+    if node:
+        return Expr(graph, node, BOOL if _IS_TEST[op] else code)
+    return _general_binary(op, x, y)
+
+
+def _general_binary(op, x, y):
+    """As `binary`, of operands that may have to be lifted or converted."""
+    graph = x.graph if type(x) is Expr else graph_of(x, y)
+    if op == _POW and type(y) is int and y >= 0 and _is_integer(x):
+        return _integer_power(x, y)
+    if op == _POW and _is_weak(y) and y == int(y) and abs(y) <= 64:
+        y = _structural(graph, x, int(y))
+    (x, y), code = promote(graph, (x, y), None)
     if code == BOOL and op in _OF_BOOLS:
         op = _OF_BOOLS[op]
+    fitting = _fitting(op, code)
+    if fitting != code:
+        x, y, code = convert(x, fitting), convert(y, fitting), fitting
     result = BOOL if _IS_TEST[op] else code
     return expr(graph, _binary(graph.h, op, x.id, y.id), result)
 
@@ -450,7 +459,7 @@ def _operator(op):
             return NotImplemented
         if node:
             return Expr(graph, node, BOOL if _IS_TEST[op] else code)
-        return binary(op, self, other)
+        return _general_binary(op, self, other)
 
     def reflected(self, other):
         code, graph = self.code, self.graph
@@ -460,7 +469,7 @@ def _operator(op):
                 return Expr(graph, node, BOOL if _IS_TEST[op] else code)
         if not isinstance(other, _KNOWN):
             return NotImplemented
-        return binary(op, other, self)
+        return _general_binary(op, other, self)
 
     return method, reflected
 

@@ -30,7 +30,7 @@ def _product(x, y, code):
 @implements(np.dot)
 def dot(a, b, out=None):
     (a, b), code = promote(graph_of(a, b), (a, b))
-    ranks = a.ndim, b.ndim
+    ranks = len(a.shape), len(b.shape)
     if 0 in ranks:
         return a * b
     if max(ranks) <= 2:

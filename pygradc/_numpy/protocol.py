@@ -119,7 +119,7 @@ def apply_function(self, func, types, args, kwargs):
         )
     out = kwargs.pop("out", None) if kwargs else None
     try:
-        result = own(*args, **kwargs)
+        result = own(*args, **kwargs) if kwargs else own(*args)
     except errors.GradcError:
         raise
     except (IndexError, TypeError, ValueError) as why:
