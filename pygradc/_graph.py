@@ -178,7 +178,7 @@ class Graph:
                 "under jit and vmap use np.where, or leave this part out of them",
             )
         leaves, key = self._cone(x)
-        program = cached_program(("cone", *key), lambda: Program(self, leaves, [x]))
+        program = cached_program(("cone", *key), Program, self, leaves, [x])
         (result,) = program([self.values[i] for i in leaves])
         self.values[x] = result
         lib.gradc_mark(self.h, x)

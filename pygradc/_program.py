@@ -22,11 +22,11 @@ MOST_PROGRAMS = 2048
 _programs = {}
 
 
-def cached_program(key, make):
-    """The program kept under `key`, or a new one from `make`."""
+def cached_program(key, make, *args):
+    """The program kept under `key`, or a new one: make(*args)."""
     program = _programs.get(key)
     if program is None:
-        program = make()
+        program = make(*args)
         if len(_programs) >= MOST_PROGRAMS:
             _programs.pop(next(iter(_programs)), None)
         _programs[key] = program

@@ -111,12 +111,11 @@ class Trace:
         self.argnums = argnums if len(argnums) == 1 else tuple(sorted(set(argnums)))
         self.plain = True
         self.level = level_of(self.graph)
-        args = [
-            self._differentiated(a, i) if i in argnums else self._variable(a)
-            for i, a in enumerate(args)
-        ]
-        if kwargs:
-            kwargs = {name: self._variable(a) for name, a in kwargs.items()}
+        args, kwargs = list(args), dict(kwargs)
+        for i, a in enumerate(args):
+            args[i] = self._differentiated(a, i) if i in argnums else self._variable(a)
+        for name, a in kwargs.items():
+            kwargs[name] = self._variable(a)
         with tracing(self.graph):
             self.out = function(*args, **kwargs)
 
@@ -198,26 +197,26 @@ class Trace:
             raise _not_differentiable(y.dtype, f"{name}: the result")
         return vjp_nodes(self.graph, y.id, 0, [x.id for x in self.xs])
 
-    def finish(self, key, wanted, extend):
-        """Values of the `wanted` nodes, then of those that `extend` adds to the graph:
-        arrays, and NumPy scalars for 0-d ones.
+    def finish(self, key, wanted, extend, *args):
+        """Values of the `wanted` nodes, then of those that extend(*args) adds to the
+        graph: arrays, and NumPy scalars for 0-d ones.
 
         Outermost, the trace's program is found by `key` and the structure of the
-        trace; `extend` is called only if there is none yet. Inside another trace the
-        nodes are returned, as arrays where no outer variable plays a part.
+        trace, which tells the variables by their role; `extend` is called only if there
+        is none yet. Inside another trace the nodes are returned, as arrays where no
+        outer variable plays a part.
         """
         graph = self.graph
         if not self.outermost:
-            nodes = wanted + extend()
+            nodes = wanted + extend(*args)
             return [settled(graph, n, self.level) for n in nodes]
-        leaves = graph.leaves
+        key = graph.key(), *key, *wanted
+        program = cached_program(key, self._program, wanted, extend, args)
+        return program(list(map(graph.values.__getitem__, graph.leaves)))
 
-        def make():
-            return Program(graph, list(leaves), wanted + extend())
-
-        program = cached_program((graph.key(), *key, *wanted), make)
-        values = graph.values
-        return program([values[i] for i in leaves])
+    def _program(self, wanted, extend, args):
+        leaves = list(self.graph.leaves)
+        return Program(self.graph, leaves, wanted + extend(*args))
 
 
 def settled(graph, node, level):

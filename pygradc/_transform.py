@@ -14,7 +14,7 @@ from pygradc._trace import Trace, bare, differentiable_array, like, positions
 def _rebuilt(trace, args, where, argnums, values):
     """`values`, one for each differentiated leaf, as trees like the arguments at the
     positions `where`; a tuple of trees if `argnums` is a sequence."""
-    leaves = [like(v, s) for v, s in zip(values, trace.sources, strict=True)]
+    leaves = list(map(like, values, trace.sources))
     if trace.plain:  # each argument is one leaf
         if isinstance(argnums, int):
             return leaves[0]
@@ -80,11 +80,7 @@ def value_and_grad(function, argnums=0, has_aux=False):
                 )
             out, aux = out
         y = trace.output(out, "grad")
-        value, *slopes = trace.finish(
-            ("grad", *[x.id for x in trace.xs]),
-            [y.id],
-            lambda: trace.adjoints(y, "grad"),
-        )
+        value, *slopes = trace.finish(("grad",), [y.id], trace.adjoints, y, "grad")
         gradient = _rebuilt(trace, args, where, argnums, slopes)
         if not has_aux:
             return value, gradient
@@ -205,7 +201,7 @@ def jvp(function, primals, tangents):
     ys, structure = _output_leaves(trace)
     moving = [y.id for y in ys if y.code < 2]
     results = trace.finish(
-        ("jvp", len(ys), *[x.id for x in trace.xs], *[t.id for t in txs]),
+        ("jvp", len(ys), *[t.id for t in txs]),
         [y.id for y in ys],
         lambda: jvp_nodes(graph, [x.id for x in trace.xs], [t.id for t in txs], moving),
     )
