@@ -4,7 +4,7 @@ import numpy as np
 
 from pygradc import errors
 from pygradc._expr import Expr, convert, expr, lift, value_of
-from pygradc._lib import BOOL, DEFERRED, I64, error, lib
+from pygradc._lib import BOOL, DEFERRED, I64, check, error, lib
 from pygradc._numpy.elementwise import where
 from pygradc._numpy.protocol import implements, implements_method, not_given, traced
 from pygradc._numpy.shaping import (
@@ -16,12 +16,19 @@ from pygradc._numpy.shaping import (
     transpose,
 )
 
+# Entries that need no look: what most keys consist of.
+_USUAL = frozenset((int, slice))
+
 
 def _entries(x, key):
     """The key as a list with one entry for each axis of `x`; None adds one. bool arrays
     become index arrays; an Ellipsis that stands for no axis stays, since to NumPy it
     keeps index arrays apart."""
-    keys = [_as_index(k) for k in _as_tuple(key)]
+    keys = _as_tuple(key)
+    rest = len(x.shape) - len(keys)
+    if rest >= 0 and _USUAL.issuperset(map(type, keys)):
+        return [*keys, *[slice(None)] * rest]
+    keys = [_as_index(k) for k in keys]
     used = sum(_axes_taken(k) for k in keys)
     if used > x.ndim:
         raise error(
@@ -99,21 +106,43 @@ def _slices(x, entries):
     return expr(x.graph, node, x.code)
 
 
-def _basic(x, entries):
-    fixed, shape, axis = [], [], 0
+def _is_basic(entries):
+    """Whether there are only slices and known integers."""
+    return _USUAL.issuperset(map(type, entries)) or all(
+        _is_passed_over(k) or _is_static(k) for k in entries
+    )
+
+
+def _region(x, entries):
+    """Along each axis of `x` the first index, the step and the number of the elements
+    that basic `entries` choose; and the shape of what is chosen."""
+    begin, step, size, shape, axis = [], [], [], [], 0
     for k in entries:
         if k is None:
             shape.append(1)
         if k is None or k is Ellipsis:
             continue
+        n = x.shape[axis]
         if isinstance(k, slice):
-            fixed.append(k)
-            shape.append(len(range(*k.indices(x.shape[axis]))))
+            lo, hi, by = k.indices(n)
+            count = len(range(lo, hi, by))
+            shape.append(count)
         else:
-            i = _checked(k, x.shape[axis], axis)
-            fixed.append(slice(i, i + 1))
+            lo, by, count = _checked(k, n, axis), 1, 1
+        begin.append(lo if count else 0)
+        step.append(by)
+        size.append(count)
         axis += 1
-    return reshape_to(_slices(x, fixed), shape)
+    return begin, step, size, shape
+
+
+def _basic(x, entries):
+    begin, step, size, shape = _region(x, entries)
+    graph = x.graph
+    node = lib.gradc_slice(graph.h, x.id, begin, step, size)
+    if shape != size:
+        node = lib.gradc_reshape(graph.h, node, len(shape), shape)
+    return Expr(graph, node or check(graph.h), x.code, tuple(shape))
 
 
 def _flat_index(indices, dims):
@@ -187,7 +216,7 @@ def _arranged(r, n_lead, entries):
 def get_item(x, key):
     """x[key]."""
     entries = _entries(x, key)
-    if all(_is_passed_over(k) or _is_static(k) for k in entries):
+    if _is_basic(entries):
         return _basic(x, entries)
     return _advanced(x, entries)
 
@@ -205,7 +234,7 @@ def _is_static(k):
 def set_item(x, key, value):
     """`x` with x[key] = value."""
     entries = _entries(x, key)
-    if all(_is_passed_over(k) or _is_static(k) for k in entries):
+    if _is_basic(entries):
         return _set_slices(x, entries, lift(x.graph, value, x.code))
     bare = tuple(value_of(k) if isinstance(k, Expr) else k for k in _as_tuple(key))
     try:
@@ -231,22 +260,7 @@ def set_item(x, key, value):
 
 def _set_slices(x, entries, value):
     """`x` with `value` in the place of a basic index: a pad over what is left of x."""
-    begin, step, size, shape, axis = [], [], [], [], 0
-    for k in entries:
-        if k is None:
-            shape.append(1)
-        if k is None or k is Ellipsis:
-            continue
-        n = x.shape[axis]
-        if isinstance(k, slice):
-            lo, hi, by = k.indices(n)
-            shape.append(len(range(lo, hi, by)))
-        else:
-            lo, by = _checked(k, n, axis), 1
-        begin.append(lo)
-        step.append(by)
-        size.append(shape[-1] if isinstance(k, slice) else 1)
-        axis += 1
+    begin, step, size, shape = _region(x, entries)
     if value.ndim > len(shape):
         value = reshape_to(value, value.shape[value.ndim - len(shape) :])
     value = convert(broadcast_to(value, shape), x.code)
