@@ -34,8 +34,8 @@ STRUCTURAL = frozenset((0.0, 1.0, 2.0, -1.0, 0.5))
 COPIED_BYTES = 65536
 
 
-# looked up once: every argument becomes an input
-_input = lib.gradc_input
+# looked up once: every trace needs them
+_new, _free, _input = lib.gradc_graph_new, lib.gradc_graph_free, lib.gradc_input
 
 
 class _State(threading.local):
@@ -99,10 +99,10 @@ class Graph:
     )
 
     def __init__(self, recording=False):
-        handle = lib.gradc_graph_new()
-        if handle == ffi.NULL:
+        handle = _new()
+        if not handle:
             raise errors.OutOfMemoryError("out of memory")
-        self.h = ffi.gc(handle, lib.gradc_graph_free)
+        self.h = ffi.gc(handle, _free)
         self.recording = recording
         self.names = {}  # id -> name, of explicit variables
         self.depth = 0  # transforms under way

@@ -73,6 +73,8 @@ def _not_differentiable(dtype, where):
 # there, results stay traced even where they could be numbers.
 LEVELS = (8, 16, 32, 64)
 
+_DIFFERENTIATED = VARIABLE | DIFFERENTIATED
+
 
 def level_of(graph):
     """The role bit of a transform that begins now, or None."""
@@ -111,11 +113,11 @@ class Trace:
         self.argnums = argnums if len(argnums) == 1 else tuple(sorted(set(argnums)))
         self.plain = True
         self.level = level_of(self.graph)
-        args, kwargs = list(args), dict(kwargs)
+        args = list(args)
         for i, a in enumerate(args):
             args[i] = self._differentiated(a, i) if i in argnums else self._variable(a)
-        for name, a in kwargs.items():
-            kwargs[name] = self._variable(a)
+        if kwargs:
+            kwargs = {name: self._variable(a) for name, a in kwargs.items()}
         with tracing(self.graph):
             self.out = function(*args, **kwargs)
 
@@ -126,7 +128,7 @@ class Trace:
         elif kind is not np.ndarray or CODES.get(arg.dtype, I64) >= I64:
             return self._differentiated_tree(arg, i)
         self.sources.append(arg)
-        x = self._fresh(arg, VARIABLE | DIFFERENTIATED)
+        x = self._fresh(arg, _DIFFERENTIATED)
         self.xs.append(x)
         return x
 
@@ -138,7 +140,7 @@ class Trace:
         for x in leaves:
             x = differentiable_array(x, f"argument {i}")
             self.sources.append(x)
-            own.append(self._fresh(x, VARIABLE | DIFFERENTIATED))
+            own.append(self._fresh(x, _DIFFERENTIATED))
         self.xs += own
         return _tree.unflatten(structure, iter(own))
 

@@ -95,7 +95,7 @@ def traced(x, *others):
 def not_given(**options):
     """Raises if an option that is not supported on traced values is given."""
     for name, value in options.items():
-        if not absent(value):
+        if value is not None and value is not np._NoValue:
             raise error(
                 errors.UnsupportedError,
                 f"{name}= is not supported on traced values",

@@ -4,7 +4,7 @@ import numpy as np
 
 from pygradc import errors
 from pygradc._expr import Expr, convert, expr
-from pygradc._lib import BOOL, I64, OPS, error, ffi, lib
+from pygradc._lib import BOOL, I64, OPS, check, error, ffi, lib
 from pygradc._numpy.elementwise import floating
 from pygradc._numpy.elementwise import where as select
 from pygradc._numpy.protocol import (
@@ -15,6 +15,8 @@ from pygradc._numpy.protocol import (
     traced,
 )
 
+_reduce = lib.gradc_reduce  # looked up once
+
 
 def reduce(name, x, axis=None, keepdims=False):
     """Row `name` ("sum", "prod", "max", "min") over `axis`: None, int or ints."""
@@ -22,8 +24,9 @@ def reduce(name, x, axis=None, keepdims=False):
     if axis is not None:
         axes = [int(a) for a in (axis if isinstance(axis, (tuple, list)) else (axis,))]
         n = len(axes)
-    node = lib.gradc_reduce(x.graph.h, OPS[name], x.id, n, axes, kept(keepdims))
-    return expr(x.graph, node, x.code)
+    graph, keepdims = x.graph, kept(keepdims)
+    node = _reduce(graph.h, OPS[name], x.id, n, axes, keepdims) or check(graph.h)
+    return Expr(graph, node, x.code, () if n < 0 and not keepdims else None)
 
 
 def kept(keepdims):
@@ -73,7 +76,7 @@ def _with_initial(combine, r, initial):
 
 def _number(x, dtype, *others):
     """`x` in the dtype that sum and prod work in."""
-    x = traced(x, *others)
+    x = x if type(x) is Expr else traced(x, *others)
     if not absent(dtype):
         return x.astype(dtype)
     return convert(x, I64) if x.code == BOOL else x
@@ -88,8 +91,11 @@ def _float(x, dtype, *others):
 @implements(np.sum)
 def sum_(a, axis=None, dtype=None, out=None, keepdims=False, initial=None, where=True):
     not_given(out=out)
-    a = _masked(_number(a, dtype, where, initial), where, 0)
-    return _with_initial(np.add, reduce("sum", a, axis, keepdims), initial)
+    a = _number(a, dtype, where, initial)
+    if where is not True:
+        a = _masked(a, where, 0)
+    r = reduce("sum", a, axis, keepdims)
+    return r if initial is None else _with_initial(np.add, r, initial)
 
 
 @implements(np.prod)
