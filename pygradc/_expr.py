@@ -319,14 +319,13 @@ def promote(graph, values, op=None):
     for v in values:
         if type(v) is not Expr or v.code != code or v.graph is not graph:
             return _promoted(graph, values, op)
-    fitting = code if op is None else _fitting(op, code)
-    if fitting == code:
-        return values, code
-    return [convert(v, fitting) for v in values], fitting
+    if op is not None and _fitting(op, code) != code:
+        return _promoted(graph, values, op)
+    return values, code
 
 
 def _promoted(graph, values, op):
-    """As `promote`, of values that are not yet Exprs of one dtype."""
+    """As `promote`, of values that are not yet Exprs of the dtype they will have."""
     strong = [v for v in values if not _is_weak(v)]
     exprs = [lift(graph, v) for v in strong]
     code = exprs[0].code if exprs else F64

@@ -117,7 +117,9 @@ class Trace:
         for i, a in enumerate(args):
             args[i] = self._differentiated(a, i) if i in argnums else self._variable(a)
         if kwargs:
-            kwargs = {name: self._variable(a) for name, a in kwargs.items()}
+            kwargs = dict(
+                zip(kwargs, map(self._variable, kwargs.values()), strict=True)
+            )
         with tracing(self.graph):
             self.out = function(*args, **kwargs)
 
@@ -178,7 +180,9 @@ class Trace:
 
     def output(self, out, name):
         """The function's result `out` as an Expr of this graph."""
-        if not isinstance(out, (Expr, int, float, np.ndarray, np.generic)):
+        if type(out) is Expr:
+            return lift(self.graph, out)
+        if not isinstance(out, (int, float, np.ndarray, np.generic)):
             raise error(
                 errors.DTypeError,
                 f"{name}: the function must return a number, not {type(out).__name__}",

@@ -18,8 +18,12 @@ def _rebuilt(trace, args, where, argnums, values):
     if trace.plain:  # each argument is one leaf
         if isinstance(argnums, int):
             return leaves[0]
-        at = trace.argnums
-        return tuple(leaves if where == at else [leaves[at.index(i)] for i in where])
+        if where == trace.argnums:
+            return tuple(leaves)
+    return _rebuilt_trees(trace, args, where, argnums, leaves)
+
+
+def _rebuilt_trees(trace, args, where, argnums, leaves):
     at = iter(leaves)
     trees = {i: _tree.map_leaves(lambda _: next(at), args[i]) for i in trace.argnums}
     if isinstance(argnums, int):

@@ -3,8 +3,8 @@
 import numpy as np
 
 from pygradc import errors
-from pygradc._expr import convert, expr, graph_of, lift, promote
-from pygradc._lib import F64, error, lib
+from pygradc._expr import Expr, convert, expr, graph_of, lift, promote
+from pygradc._lib import F64, check, error, lib
 from pygradc._numpy.protocol import implements, implements_ufunc
 from pygradc._numpy.shaping import expand_dims, reshape_to, transpose
 
@@ -24,12 +24,13 @@ def _product(x, y, code):
     if code > 1:
         return convert(_product(convert(x, F64), convert(y, F64), F64), code)
     graph = x.graph
-    return expr(graph, _matmul(graph.h, x.id, y.id), code)
+    return Expr(graph, _matmul(graph.h, x.id, y.id) or check(graph.h), code)
 
 
 @implements(np.dot)
 def dot(a, b, out=None):
-    (a, b), code = promote(graph_of(a, b), (a, b))
+    graph = a.graph if type(a) is Expr else graph_of(a, b)
+    (a, b), code = promote(graph, (a, b))
     ranks = len(a.shape), len(b.shape)
     if 0 in ranks:
         return a * b
