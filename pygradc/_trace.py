@@ -101,6 +101,10 @@ class Trace:
         Each differentiated argument is a single leaf.
     xs : list of Expr
         Variables, one for each leaf of the differentiated arguments.
+    sources : list
+        What these stand for.
+    structures : list
+        Tree structures of the differentiated arguments.
     out
         What the function returned.
     """
@@ -109,7 +113,7 @@ class Trace:
         outer = state.graph
         self.outermost = outer is None
         self.graph = outer or Graph()
-        self.xs, self.sources = [], []
+        self.xs, self.sources, self.structures = [], [], []
         self.argnums = argnums if len(argnums) == 1 else tuple(sorted(set(argnums)))
         self.plain = True
         self.level = level_of(self.graph)
@@ -130,6 +134,7 @@ class Trace:
         elif kind is not np.ndarray or CODES.get(arg.dtype, I64) >= I64:
             return self._differentiated_tree(arg, i)
         self.sources.append(arg)
+        self.structures.append(Ellipsis)
         x = self._fresh(arg, _DIFFERENTIATED)
         self.xs.append(x)
         return x
@@ -137,6 +142,7 @@ class Trace:
     def _differentiated_tree(self, arg, i):
         leaves = []
         structure = _tree.flatten(arg, leaves)
+        self.structures.append(structure)
         self.plain = self.plain and structure is Ellipsis
         own = []
         for x in leaves:

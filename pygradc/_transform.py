@@ -11,7 +11,7 @@ from pygradc._program import Program, cached_program, jvp_nodes, vjp_nodes
 from pygradc._trace import Trace, bare, differentiable_array, like, positions
 
 
-def _rebuilt(trace, args, where, argnums, values):
+def _rebuilt(trace, where, argnums, values):
     """`values`, one for each differentiated leaf, as trees like the arguments at the
     positions `where`; a tuple of trees if `argnums` is a sequence."""
     leaves = list(map(like, values, trace.sources))
@@ -20,12 +20,9 @@ def _rebuilt(trace, args, where, argnums, values):
             return leaves[0]
         if where == trace.argnums:
             return tuple(leaves)
-    return _rebuilt_trees(trace, args, where, argnums, leaves)
-
-
-def _rebuilt_trees(trace, args, where, argnums, leaves):
     at = iter(leaves)
-    trees = {i: _tree.map_leaves(lambda _: next(at), args[i]) for i in trace.argnums}
+    trees = [_tree.unflatten(s, at) for s in trace.structures]
+    trees = dict(zip(trace.argnums, trees, strict=True))
     if isinstance(argnums, int):
         return trees[where[0]]
     return tuple([trees[i] for i in where])
@@ -85,7 +82,7 @@ def value_and_grad(function, argnums=0, has_aux=False):
             out, aux = out
         y = trace.output(out, "grad")
         value, *slopes = trace.finish(("grad",), [y.id], trace.adjoints, y, "grad")
-        gradient = _rebuilt(trace, args, where, argnums, slopes)
+        gradient = _rebuilt(trace, where, argnums, slopes)
         if not has_aux:
             return value, gradient
         return (value, _concrete(trace, aux)), gradient
@@ -273,7 +270,7 @@ def vjp(function, *primals):
             given = [lift(graph, d) for d in given]
             nodes = _pulled_back(graph, trace.xs, ys, given)
             results = [Expr(graph, n, graph.code(n)) for n in nodes]
-        return _rebuilt(trace, primals, every, every, results)
+        return _rebuilt(trace, every, every, results)
 
     return _tree.unflatten(structure, iter(values)), pullback
 

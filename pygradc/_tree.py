@@ -3,6 +3,11 @@
 import dataclasses
 from operator import itemgetter
 
+from numpy import ndarray
+
+# What most leaves are; told first.
+_LEAVES = frozenset((ndarray, float))
+
 
 def is_tree(x):
     """Whether `x` is a container that is taken apart, and no leaf."""
@@ -15,6 +20,9 @@ def flatten(tree, leaves):
     """Appends the leaves of `tree` to `leaves`; returns its structure, which is
     hashable and makes `unflatten` possible. None is a tree without leaves."""
     kind = type(tree)
+    if kind in _LEAVES:
+        leaves.append(tree)
+        return Ellipsis
     if kind is tuple or kind is list:
         return kind, None, tuple([flatten(t, leaves) for t in tree])
     if kind is dict:
@@ -81,8 +89,24 @@ def builder(structure, start=0):
 
 
 def unflatten(structure, leaves):
-    """The tree of `structure` with the given `leaves`."""
-    return builder(structure)[0](list(leaves))
+    """The tree of `structure` with the given `leaves`, as many as it takes. What a
+    `builder` does that is made for one call."""
+    return _next_tree(structure, iter(leaves))
+
+
+def _next_tree(structure, leaves):
+    if structure is Ellipsis:
+        return next(leaves)
+    if structure is None:
+        return None
+    kind, keys, parts = structure
+    parts = [_next_tree(part, leaves) for part in parts]
+    if keys is None:
+        return kind(parts)
+    if keys == "fields":
+        return kind(*parts)
+    parts = dict(zip(keys, parts, strict=True))
+    return parts if kind is dict else kind(**parts)
 
 
 def map_leaves(function, tree):
