@@ -68,26 +68,7 @@ def value_and_grad(function, argnums=0, has_aux=False):
     >>> float(slope)  # 2 x cos(x^2)
     1.0806046117362795
     """
-
-    @functools.wraps(function)
-    def transformed(*args, **kwargs):
-        where = positions(argnums, len(args), "grad")
-        trace = Trace(function, args, kwargs, where)
-        out, aux = trace.out, None
-        if has_aux:
-            if not isinstance(out, tuple) or len(out) != 2:
-                raise error(
-                    errors.ArgumentError, "has_aux: the function must return a pair"
-                )
-            out, aux = out
-        y = trace.output(out, "grad")
-        value, *slopes = trace.finish(("grad",), [y.id], trace.adjoints, y, "grad")
-        gradient = _rebuilt(trace, where, argnums, slopes)
-        if not has_aux:
-            return value, gradient
-        return (value, _concrete(trace, aux)), gradient
-
-    return transformed
+    return _differentiated(function, argnums, has_aux, with_value=True)
 
 
 def grad(function, argnums=0, has_aux=False):
@@ -118,12 +99,30 @@ def grad(function, argnums=0, has_aux=False):
     >>> pg.grad(lambda w, x: np.dot(w, x))(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     array([3., 4.])
     """
-    both = value_and_grad(function, argnums, has_aux)
+    return _differentiated(function, argnums, has_aux, with_value=False)
+
+
+def _differentiated(function, argnums, has_aux, with_value):
+    """`value_and_grad`, or `grad` without the value."""
 
     @functools.wraps(function)
     def transformed(*args, **kwargs):
-        value, gradient = both(*args, **kwargs)
-        return (gradient, value[1]) if has_aux else gradient
+        where = positions(argnums, len(args), "grad")
+        trace = Trace(function, args, kwargs, where)
+        out, aux = trace.out, None
+        if has_aux:
+            if not isinstance(out, tuple) or len(out) != 2:
+                raise error(
+                    errors.ArgumentError, "has_aux: the function must return a pair"
+                )
+            out, aux = out
+        y = trace.output(out, "grad")
+        value, *slopes = trace.finish(("grad",), [y.id], trace.adjoints, y, "grad")
+        gradient = _rebuilt(trace, where, argnums, slopes)
+        if not has_aux:
+            return (value, gradient) if with_value else gradient
+        aux = _concrete(trace, aux)
+        return ((value, aux), gradient) if with_value else (gradient, aux)
 
     return transformed
 
