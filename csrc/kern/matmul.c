@@ -20,10 +20,12 @@
 #include "kern/matmul_vector.h"
 #include "kern/simd.h"
 
-/* A panel of y, DEPTH x VECS * W, stays in L2 while tiles go down HEIGHT rows of x,
- * which do too; DEPTH x WIDTH of y in L3. An operand of SMALL bytes is in L2 wherever
- * its elements lie, so that packing it does not pay. */
-enum { DEPTH = 512, HEIGHT = 128, WIDTH = 1536, SMALL = 1280 << 10 };
+/* A panel of y, DEPTH x VECS * W, stays in L1 (on AVX-512 nearly) while tiles go down
+ * HEIGHT rows of x, which stay in L2; DEPTH x WIDTH of y in L3. An operand of SMALL bytes
+ * is in L2 wherever its elements lie, so that packing it does not pay; x whose rows lie
+ * as the tile reads them is packed from LARGE bytes on, where L2 is small. */
+enum { DEPTH = 256, HEIGHT = V_BYTES == 64 ? 128 : 96, WIDTH = 1536 };
+enum { SMALL = 1280 << 10, LARGE = V_BYTES == 64 ? INT32_MAX : 256 << 10 };
 
 typedef struct tile {
     size_t k;
@@ -292,7 +294,7 @@ static void run_outer(const gradc_matmul_task *t)
 /* Whether operands that do not lie as the tile reads them are copied. */
 INLINE bool packs_x(const gradc_matmul_task *t)
 {
-    return t->x_col != 1 && t->m * t->k * sizeof(T) > SMALL && t->m > ROWS &&
+    return t->m * t->k * sizeof(T) > (t->x_col != 1 ? SMALL : LARGE) && t->m > ROWS &&
            t->n > VECS * W;
 }
 
@@ -303,7 +305,22 @@ INLINE bool packs_y(const gradc_matmul_task *t)
 
 static void run_matrix(const gradc_matmul_task *t)
 {
-    run_blocks(t, packs_x(t), packs_y(t));
+    if (t->k > DEPTH || t->m > HEIGHT || packs_x(t) || packs_y(t)) {
+        run_blocks(t, packs_x(t), packs_y(t));
+        return;
+    }
+    /* small: the way through blocks takes as long as a product of 4x4 matrices */
+    const block b = {.m = t->m,
+                     .n = t->n,
+                     .k = t->k,
+                     .x = t->x,
+                     .x_row = t->x_row,
+                     .x_col = t->x_col,
+                     .y = t->y,
+                     .y_row = t->y_row,
+                     .r = t->r,
+                     .r_row = t->r_row};
+    run_block(&b);
 }
 
 /* ---- in rounds ---- */
@@ -322,8 +339,9 @@ static void pack(const gradc_matmul_task *t, size_t j, void *packed)
 
 static void rows(const gradc_matmul_task *t, const void *packed, bool add)
 {
-    const bool far = t->x_col != 1 && t->k * (size_t)labs(t->x_col) * sizeof(T) > SMALL;
-    run_rows(t, far ? t->scratch : NULL, packed, add);
+    const size_t far = t->x_col != 1 ? t->k * (size_t)labs(t->x_col) * sizeof(T) : 0;
+    const bool packs = far > SMALL || t->m * (size_t)labs(t->x_row) * sizeof(T) > LARGE;
+    run_rows(t, packs ? t->scratch : NULL, packed, add);
 }
 
 static void run(const gradc_matmul_task *t)
