@@ -21,9 +21,9 @@
 #include "kern/simd.h"
 
 /* A panel of y, DEPTH x VECS * W, stays in L1 (on AVX-512 nearly) while tiles go down
- * HEIGHT rows of x, which stay in L2; DEPTH x WIDTH of y in L3. An operand of SMALL bytes
- * is in L2 wherever its elements lie, so that packing it does not pay; x whose rows lie
- * as the tile reads them is packed from LARGE bytes on, where L2 is small. */
+ * HEIGHT rows of x, which stay in L2; DEPTH x WIDTH of y in L3. An operand of SMALL
+ * bytes is in L2 wherever its elements lie, so that packing it does not pay; x whose
+ * rows lie as the tile reads them is packed from LARGE bytes on, where L2 is small. */
 enum { DEPTH = 256, HEIGHT = V_BYTES == 64 ? 128 : 96, WIDTH = 1536 };
 enum { SMALL = 1280 << 10, LARGE = V_BYTES == 64 ? INT32_MAX : 256 << 10 };
 
