@@ -179,6 +179,69 @@ def test_differences_are_computed_again_instead_of_stored(f, shape, most, dtype)
         np.testing.assert_allclose(got, true, tolerance, tolerance * scale)
 
 
+# ---- sums of products ----
+
+
+def recurrence(W, U, b, xs):
+    h = np.zeros(xs.shape[1:-1] + b.shape, xs.dtype)
+    for x in xs:
+        h = np.tanh(h @ W + x @ U + b)
+    return np.sum(h**2)
+
+
+def recurrence_by_hand(W, U, b, xs):
+    hs = [np.zeros(xs.shape[1:-1] + b.shape)]
+    for x in xs:
+        hs.append(np.tanh(hs[-1] @ W + x @ U + b))
+    slopes, dh = [np.zeros_like(a) for a in (W, U, b)], 2 * hs[-1]
+    for h, before, x in zip(hs[:0:-1], hs[-2::-1], xs[::-1], strict=True):
+        dz = np.atleast_2d(dh * (1 - h**2))
+        slopes[0] += np.atleast_2d(before).T @ dz
+        slopes[1] += np.atleast_2d(x).T @ dz
+        slopes[2] += dz.sum(0)
+        dh = (dz @ W.T).reshape(h.shape)
+    return slopes
+
+
+@pytest.mark.parametrize("batch", [2, 5])
+def test_weights_of_a_recurrence_get_one_product(batch, dtype):
+    steps, n, m = 30, 24, 48
+    rng = np.random.default_rng(0)
+    args = [
+        (0.1 * rng.normal(size=s)).astype(dtype)
+        for s in ((m, m), (n, m), (m,), (steps, batch, n))
+    ]
+    slopes = pg.jit(pg.grad(recurrence, (0, 1, 2)))
+    true = recurrence_by_hand(*[a.astype(np.float64) for a in args])
+    tolerance = 1e-12 if dtype is np.dtype(np.float64) else 1e-5
+    for got, expected in zip(slopes(*args), true, strict=True):
+        assert got.dtype == dtype
+        np.testing.assert_allclose(
+            got, expected, tolerance, tolerance * np.max(np.abs(expected))
+        )
+    # weights are read twice a step; their gradient is written once, not every step
+    weights = args[0].nbytes + args[1].nbytes
+    assert slopes.memory(*args).moved < 3 * steps * weights
+    again = pg.grad(recurrence, (0, 1, 2))(*args)
+    for got, expected in zip(again, slopes(*args), strict=True):
+        assert got.tobytes() == expected.tobytes()
+
+
+def test_products_that_are_wanted_themselves_are_not_taken_apart():
+    rng = np.random.default_rng(1)
+    xs, ys = rng.normal(size=(5, 40, 2)), rng.normal(size=(5, 2, 40))
+
+    def f(xs, ys):
+        products = [x @ y for x, y in zip(xs, ys, strict=True)]
+        return sum(products[1:], products[0]), products[2], np.sum(products[3])
+
+    for got, expected in zip(pg.jit(f)(xs, ys), f(xs, ys), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-13)
+    pulled = pg.vjp(f, xs, ys)[1]((np.ones((40, 40)), np.ones((40, 40)), 1.0))
+    dr = np.ones((5, 40, 40)) * np.array([1, 1, 2, 2, 1])[:, None, None]
+    np.testing.assert_allclose(pulled[0], dr @ np.swapaxes(ys, 1, 2), rtol=1e-12)
+
+
 # ---- products with an epilogue ----
 
 LAYERS = {

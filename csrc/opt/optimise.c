@@ -19,6 +19,8 @@ typedef struct pass {
     gradc_id *map;    /* by id: the node in `to`, 0 if not made */
     bool *needed;     /* by id */
     uint32_t *sliced; /* by id: how many large slices are taken of it */
+    uint32_t *uses;   /* by id: how often it is an operand or a result */
+    bool *stacked;    /* by id: a product that is part of its user (opt/stack.c) */
     gradc_message *msg;
 } pass;
 
@@ -52,6 +54,7 @@ static gradc_status mark(pass *p, size_t n, const gradc_id *results)
         if (results[i] == 0 || results[i] > p->from->size)
             return fail(p->msg, GRADC_EGRAPH, "compile: a result is no node");
         p->needed[results[i]] = true;
+        p->uses[results[i]]++;
     }
     for (gradc_id x = p->from->size; x > 0; x--) {
         if (!p->needed[x] || p->map[x] != 0)
@@ -60,14 +63,36 @@ static gradc_status mark(pass *p, size_t n, const gradc_id *results)
         if (n_x->op == GRADC_OP_input)
             return fail(p->msg, GRADC_EGRAPH,
                         "compile: a result depends on an input that is no argument");
-        for (uint32_t k = 0; k < n_x->n_in; k++)
+        for (uint32_t k = 0; k < n_x->n_in; k++) {
             p->needed[gradc_node_in(n_x)[k]] = true;
+            p->uses[gradc_node_in(n_x)[k]]++;
+        }
         if (n_x->op == GRADC_OP_slice &&
             gradc_shape_of(p->from, x)->size >
                 gradc_shape_of(p->from, n_x->u.in[0])->size / 4)
             p->sliced[n_x->u.in[0]]++;
     }
     return GRADC_OK;
+}
+
+/* Finds the sums of products that become one; a product that is an argument is not
+ * computed. */
+static void find_stacks(pass *p)
+{
+    for (gradc_id x = 1; x <= p->from->size; x++)
+        if (p->needed[x] && p->map[x] == 0)
+            gradc_find_stack(p->from, x, p->uses, p->stacked);
+    for (gradc_id x = 1; x <= p->from->size; x++)
+        p->stacked[x] = p->stacked[x] && p->map[x] == 0;
+}
+
+/* Whether an operand of n is one of its stacked products. */
+static bool has_stack(const pass *p, const gradc_node *n)
+{
+    for (uint32_t k = 0; n->op == GRADC_OP_addn && k < n->n_in; k++)
+        if (p->stacked[gradc_node_in(n)[k]])
+            return true;
+    return false;
 }
 
 static gradc_id simplified(pass *p, const gradc_node *n, const gradc_id *in,
@@ -89,7 +114,7 @@ static gradc_status rebuild(pass *p, gradc_evaluator *evaluate)
     uint32_t room = 0;
     gradc_status status = GRADC_OK;
     for (gradc_id x = 1; x <= p->from->size && status == GRADC_OK; x++) {
-        if (!p->needed[x] || p->map[x] != 0)
+        if (!p->needed[x] || p->map[x] != 0 || p->stacked[x])
             continue;
         const gradc_node *n = gradc_node_get(p->from, x);
         if (n->n_in > room) {
@@ -103,7 +128,8 @@ static gradc_status rebuild(pass *p, gradc_evaluator *evaluate)
         }
         for (uint32_t k = 0; k < n->n_in; k++)
             in[k] = p->map[gradc_node_in(n)[k]];
-        p->map[x] = simplified(p, n, in, evaluate);
+        p->map[x] = has_stack(p, n) ? gradc_stack(p->to, p->from, n, p->map, p->stacked)
+                                    : simplified(p, n, in, evaluate);
         if (p->map[x] == 0)
             status = fail(p->msg, p->to->status, p->to->message);
     }
@@ -121,16 +147,20 @@ gradc_status gradc_optimise(const gradc_graph *g, size_t n_args, const gradc_id 
     p.map = gradc_alloc_zero((size_t)g->size + 1, sizeof *p.map);
     p.needed = gradc_alloc_zero((size_t)g->size + 1, sizeof *p.needed);
     p.sliced = gradc_alloc_zero((size_t)g->size + 1, sizeof *p.sliced);
+    p.uses = gradc_alloc_zero((size_t)g->size + 1, sizeof *p.uses);
+    p.stacked = gradc_alloc_zero((size_t)g->size + 1, sizeof *p.stacked);
     gradc_id *mapped = gradc_alloc(n_results * sizeof *mapped);
     gradc_status status = GRADC_OK;
-    if (!p.to || !p.map || !p.needed || !p.sliced || !mapped)
+    if (!p.to || !p.map || !p.needed || !p.sliced || !p.uses || !p.stacked || !mapped)
         status = fail(msg, GRADC_ENOMEM, "out of memory");
     if (status == GRADC_OK)
         status = bind_args(&p, n_args, args);
     if (status == GRADC_OK)
         status = mark(&p, n_results, results);
-    if (status == GRADC_OK)
+    if (status == GRADC_OK) {
+        find_stacks(&p);
         status = rebuild(&p, evaluate);
+    }
     if (status == GRADC_OK) {
         for (size_t i = 0; i < n_results; i++)
             mapped[i] = p.map[results[i]];
@@ -142,6 +172,8 @@ gradc_status gradc_optimise(const gradc_graph *g, size_t n_args, const gradc_id 
     gradc_release(p.map);
     gradc_release(p.needed);
     gradc_release(p.sliced);
+    gradc_release(p.uses);
+    gradc_release(p.stacked);
     return status;
 }
 

@@ -33,6 +33,16 @@ gradc_id gradc_simplify(gradc_graph *g, const gradc_node *n, const gradc_id *in,
 gradc_id gradc_push_slice(gradc_graph *g, const gradc_node *slice, gradc_id x,
                           int most);
 
+/* Marks in `stacked`, by id, the products that the node `sum` can take as one;
+ * `uses`, by id, is how often each node is an operand or result (opt/stack.c). */
+void gradc_find_stack(const gradc_graph *g, gradc_id sum, const uint32_t *uses,
+                      bool *stacked);
+
+/* The node `sum` of graph `from` in g, with its stacked products as one. `map` holds
+ * the nodes of g for those of `from`. */
+gradc_id gradc_stack(gradc_graph *g, const gradc_graph *from, const gradc_node *sum,
+                     const gradc_id *map, const bool *stacked);
+
 /* Stages in order of execution; elementwise nodes and reductions over the same space
  * that do not wait for each other share one (opt/fuse.c). */
 gradc_status gradc_fuse(const gradc_graph *g, gradc_schedule *out);
