@@ -47,7 +47,8 @@ static void *random_value(const gradc_graph *g, gradc_id x)
     return p;
 }
 
-static void make_inputs(sample *s)
+/* With `wide` axes of 131 instead of 3: values that are worth computing again. */
+static void make_inputs(sample *s, bool wide)
 {
     static const struct {
         gradc_dtype dtype;
@@ -60,13 +61,18 @@ static void make_inputs(sample *s)
         {GRADC_F32, 2, {2, 3}},    {GRADC_I64, 1, {5}},    {GRADC_BOOL, 2, {2, 3}},
     };
     s->g = gradc_graph_new();
-    for (int i = 0; i < INPUTS; i++)
-        s->input[i] = gradc_input(s->g, types[i].dtype, types[i].rank, types[i].dim,
+    for (int i = 0; i < INPUTS; i++) {
+        int64_t dim[RANK];
+        for (int a = 0; a < RANK; a++)
+            dim[a] = wide && types[i].dim[a] == 3 ? 131 : types[i].dim[a];
+        s->input[i] = gradc_input(s->g, types[i].dtype, types[i].rank, dim,
                                   i % 3 ? GRADC_DIFFERENTIATED : GRADC_DATA);
+    }
 }
 
-/* At least `count` nodes; index inputs and rows fit each other. */
-static void grow(sample *s, size_t count)
+/* At least `count` nodes of up to `most` elements; index inputs and rows fit each
+ * other. */
+static void grow(sample *s, size_t count, int64_t most)
 {
     gradc_id pool[MOST];
     size_t n = INPUTS;
@@ -79,7 +85,7 @@ static void grow(sample *s, size_t count)
     while (gradc_graph_size(s->g) < count) {
         const gradc_id x = random_node(s->g, pool, n);
         gradc_graph_recover(s->g);
-        if (x == 0 || elements(s->g, x) > LARGEST || node(s->g, x).rank > RANK)
+        if (x == 0 || elements(s->g, x) > most || node(s->g, x).rank > RANK)
             continue;
         pool[n++] = x;
     }
@@ -204,11 +210,11 @@ static void differentiate(sample *s)
     }
 }
 
-static void test_random(int round)
+static void test_random(int round, bool wide)
 {
     sample s = {0};
-    make_inputs(&s);
-    grow(&s, 80);
+    make_inputs(&s, wide);
+    grow(&s, 80, wide ? 6 * LARGEST : LARGEST);
     if (round % 2)
         differentiate(&s);
     CHECK(gradc_graph_size(s.g) < MOST, "%zu nodes", gradc_graph_size(s.g));
@@ -321,7 +327,9 @@ static void test_wrong_index_is_an_error_of_the_run(void)
 int main(void)
 {
     for (int round = 0; round < 300; round++)
-        test_random(round);
+        test_random(round, false);
+    for (int round = 0; round < 30; round++)
+        test_random(round, true);
     test_two_threads_share_a_program_that_outlives_its_graph();
     test_wrong_index_is_an_error_of_the_run();
     gradc_program_free(NULL);
