@@ -5,6 +5,7 @@ The names are those of the tests' cases, which hold every name; how each fares u
 NumPy's functions that do not work.
 """
 
+import functools
 import re
 import warnings
 
@@ -41,6 +42,8 @@ def _family(name):
     own = tables.get(getattr(np, name, None))
     if own is None:  # NumPy hands it to nobody
         return "constant" if name in {c[0] for c in CONSTANTS} else "creating"
+    if isinstance(own, functools.partial):  # a row of the op table
+        return "elementwise"
     return own.__module__.rpartition(".")[2]
 
 
