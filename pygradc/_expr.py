@@ -438,7 +438,7 @@ _OPERATORS = {
     "or": "logical_or",
     "xor": "logical_xor",
 }
-_KNOWN = (Expr, bool, int, float, np.ndarray, np.generic, list, tuple)
+_KNOWN = (Expr, bool, int, float, complex, np.ndarray, np.generic, list, tuple)
 
 
 def _operator(op):

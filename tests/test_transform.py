@@ -383,6 +383,12 @@ def test_traced_and_recorded_calls_give_the_same_bytes(f):
         ]
 
 
+@pytest.mark.parametrize("f", [lambda x: 1j * x, lambda x: x + 2j, lambda x: x**1j])
+def test_complex_numbers_are_refused_by_name(f):
+    with pytest.raises(pg.DTypeError, match="complex128 cannot take part in a trace"):
+        pg.grad(f)(1.0)
+
+
 def _child(connection):
     connection.send(float(pg.grad(np.sin)(0.0)))
     connection.close()
