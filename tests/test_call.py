@@ -184,6 +184,33 @@ def test_arguments_that_change_while_they_are_read(kind):
         assert f(tree()) in (0.0, 999000.0)
 
 
+def test_a_dict_whose_keys_are_replaced_while_they_are_compared():
+    class Key:
+        """Equal to all of its kind; puts another entry behind itself when asked."""
+
+        def __init__(self):
+            self.owner = {}
+
+        def __hash__(self):
+            return 0
+
+        def __eq__(self, other):
+            for owner in (self.owner, getattr(other, "owner", {})):
+                for value in list(owner.values()):
+                    owner.clear()
+                    owner["more"] = value
+            return isinstance(other, Key)
+
+    def tree():
+        key = Key()
+        key.owner[key] = np.arange(1000.0)
+        return key.owner
+
+    f = pg.jit(lambda t: sum(v.sum() for v in t.values()))
+    for _ in range(4):
+        assert f(tree()) == 499500.0
+
+
 def test_a_static_value_that_cannot_be_compared_says_so():
     class Odd:
         def __hash__(self):

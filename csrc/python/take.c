@@ -100,7 +100,8 @@ static fit has_keys(PyObject *x, PyObject *keys)
     PyObject *key, *value;
     if (PyDict_GET_SIZE(x) != PyTuple_GET_SIZE(keys))
         return DIFFERS;
-    while (PyDict_Next(x, &at, &key, &value)) {
+    /* comparing may change the dict, so that it has more to tell than at first */
+    while (i < PyTuple_GET_SIZE(keys) && PyDict_Next(x, &at, &key, &value)) {
         PyObject *was = PyTuple_GET_ITEM(keys, i++);
         if (key == was)
             continue;
