@@ -9,13 +9,15 @@
  * in each piece terms are fused one after another from zero, and pieces are added in
  * order. Packing, tile shape and edges do not show. So r may be cut anywhere into
  * smaller products without changing a bit, as long as no piece has a single row or
- * column unless r has. If r itself is a row or column, k contiguous in the matrix gives
- * dot products, in another order (matmul_dot.h) but each still by k alone; cut such an
- * r into pieces of more than TOGETHER (8) elements, because fewer are always dots. */
+ * column unless r has. If r itself is a row or column, k is more than TINY and is
+ * contiguous in the matrix, its elements are dot products, in another order
+ * (matmul_dot.h) but each still by k alone; cut such an r into pieces of more than
+ * TOGETHER (8) elements, because fewer are always dots. */
 #include <stdlib.h>
 
 #include "kern/kern.h"
 #include "kern/matmul_dot.h"
+#include "kern/matmul_lanes.h"
 #include "kern/matmul_pack.h"
 #include "kern/matmul_vector.h"
 #include "kern/simd.h"
@@ -277,6 +279,8 @@ static void run_vector(const gradc_matmul_task *t)
         vector_sums(&v, depth_of(v.k));
     else if (is_thin(&v))
         vector_thin(&v);
+    else if (v.k <= TINY)
+        vector_tiny(&v);
     else
         vector_dots(&v, NULL);
 }
@@ -359,12 +363,34 @@ static void run(const gradc_matmul_task *t)
         run_matrix(t);
 }
 
+/* ---- small products of a batch ---- */
+
+/* A product that fills its vectors and has nothing to pack is faster alone. */
+static size_t together(const gradc_matmul_task *t)
+{
+    enum { WORTH_PACKING = 216 };
+    const size_t m = t->m, n = t->n, k = t->k, work = m * n * k;
+    if (m > TINY || n > TINY || k > TINY || work == 0)
+        return 1;
+    const bool packs = t->y_col != 1 && work <= WORTH_PACKING;
+    return m == 1 || n == 1 || n < W || packs ? W : 1;
+}
+
+static void lanes(const gradc_matmul_task *t, const void *const *x,
+                  const void *const *y, ptrdiff_t r_step, size_t count)
+{
+    lane_matrix a, b;
+    gather_lanes(&a, x, t->x_row, t->x_col, t->m, t->k);
+    gather_lanes(&b, y, t->y_row, t->y_col, t->k, t->n);
+    multiply_lanes(t, &a, &b, r_step, count);
+}
+
 /* ---- long sums in parts ---- */
 
 INLINE bool is_dots(const gradc_matmul_task *t)
 {
     const vector_task v = as_vector(t);
-    return (t->m == 1 || t->n == 1) && !adds_rows(&v) && !is_thin(&v);
+    return (t->m == 1 || t->n == 1) && !adds_rows(&v) && t->k > TINY && !is_thin(&v);
 }
 
 static size_t piece(const gradc_matmul_task *t)
@@ -438,6 +464,8 @@ const gradc_matmul_table KERNEL_TABLE(matmul) = {.run = run,
                                                  .pack = pack,
                                                  .rows = rows,
                                                  .scratch = scratch,
+                                                 .together = together,
+                                                 .lanes = lanes,
                                                  .piece = piece,
                                                  .part = part,
                                                  .join = join};

@@ -34,21 +34,30 @@ INLINE void zip_all(vq *to, const vq *from)
     }
 }
 
-/* r[i * r_step + j] = x[j * x_step + i] for i, j < Q. */
-INLINE void transpose_block(T *r, ptrdiff_t r_step, const T *x, ptrdiff_t x_step)
+/* Lane i of vector j changes places with lane j of vector i. */
+INLINE void transpose_vectors(vq *a)
 {
-    vq a[Q], b[Q];
-#pragma GCC unroll 8
-    for (int i = 0; i < Q; i++)
-        memcpy(&a[i], x + i * x_step, sizeof a[i]);
+    vq b[Q];
     zip_all(b, a);
     if (Q > 2)
         zip_all(a, b);
     if (Q > 4)
         zip_all(b, a);
+    if (Q != 4)
+        memcpy(a, b, sizeof b);
+}
+
+/* r[i * r_step + j] = x[j * x_step + i] for i, j < Q. */
+INLINE void transpose_block(T *r, ptrdiff_t r_step, const T *x, ptrdiff_t x_step)
+{
+    vq a[Q];
 #pragma GCC unroll 8
     for (int i = 0; i < Q; i++)
-        memcpy(r + i * r_step, Q == 4 ? &a[i] : &b[i], sizeof a[i]);
+        memcpy(&a[i], x + i * x_step, sizeof a[i]);
+    transpose_vectors(a);
+#pragma GCC unroll 8
+    for (int i = 0; i < Q; i++)
+        memcpy(r + i * r_step, &a[i], sizeof a[i]);
 }
 
 #undef ZIP_LOW

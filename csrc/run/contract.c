@@ -20,6 +20,7 @@ typedef struct matmul_step {
     int64_t batch, dim[GRADC_MAX_RANK];
     int64_t x_stride[GRADC_MAX_RANK], y_stride[GRADC_MAX_RANK], r_stride;
     int64_t each;            /* matrices of a task */
+    size_t together;         /* matrices of a batch; 1: one after another */
     size_t rows, cols;       /* pieces of a matrix */
     size_t width, depth;     /* of a round; 0: none */
     size_t parts;            /* of a long sum; 0: not cut */
@@ -49,11 +50,12 @@ static size_t edge(size_t i, size_t pieces, size_t n, size_t unit)
     return i == pieces ? n : n / unit * i / pieces * unit;
 }
 
-/* A guess at the time of one product, bound by arithmetic or by memory. */
+/* A guess at the time of one product: of a call, and of arithmetic or memory. */
 static double nanoseconds(const gradc_matmul_task *t, size_t element)
 {
     const double m = (double)t->m, n = (double)t->n, k = (double)t->k;
-    return (double)element * fmax(m * n * k / 512, (m * k + k * n + m * n) / 64);
+    const double call = 10;
+    return call + (double)element * fmax(m * n * k / 512, (m * k + k * n + m * n) / 64);
 }
 
 /* Columns in pieces of WIDE first, so that what several tasks pack of x and y is little
@@ -149,33 +151,75 @@ static void take_piece(const matmul_step *s, size_t task, gradc_matmul_task *t)
     t->r = (char *)t->r + ((ptrdiff_t)i * t->r_row + (ptrdiff_t)j) * size;
 }
 
-/* `n` products from matrix number `first` of the batch on, which is where `t` is. */
+/* A place in the batch: offsets in elements of x and y. */
+typedef struct batch_place {
+    int64_t at[GRADC_MAX_RANK];
+    ptrdiff_t x, y;
+} batch_place;
+
+static batch_place place_of(const matmul_step *s, int64_t number)
+{
+    batch_place b = {0};
+    for (int i = s->batch_rank - 1; i >= 0; number /= s->dim[i], i--) {
+        b.at[i] = number % s->dim[i];
+        b.x += b.at[i] * s->x_stride[i], b.y += b.at[i] * s->y_stride[i];
+    }
+    return b;
+}
+
+static void next_place(const matmul_step *s, batch_place *b)
+{
+    for (int i = s->batch_rank - 1; i >= 0; i--) {
+        b->x += s->x_stride[i], b->y += s->y_stride[i];
+        if (++b->at[i] < s->dim[i])
+            return;
+        b->x -= s->dim[i] * s->x_stride[i], b->y -= s->dim[i] * s->y_stride[i];
+        b->at[i] = 0;
+    }
+}
+
+/* `n` products, which begin at place `b` of the batch and at t->r. */
+static void run_each(const matmul_step *s, gradc_matmul_task *t, batch_place b,
+                     int64_t n)
+{
+    const ptrdiff_t size = (ptrdiff_t)s->element;
+    const char *const x = t->x, *const y = t->y;
+    for (; n > 0; n--, next_place(s, &b)) {
+        t->x = x + b.x * size;
+        t->y = y + b.y * size;
+        s->table->run(t);
+        t->r = (char *)t->r + s->r_stride * size;
+    }
+}
+
+static void run_together(const matmul_step *s, gradc_matmul_task *t, batch_place b,
+                         int64_t n)
+{
+    const ptrdiff_t size = (ptrdiff_t)s->element;
+    const void *x[GRADC_LANES], *y[GRADC_LANES];
+    for (int64_t count; n > 0; n -= count) {
+        count = n < (int64_t)s->together ? n : (int64_t)s->together;
+        for (size_t i = 0; i < s->together; i++) {
+            x[i] = (const char *)t->x + b.x * size;
+            y[i] = (const char *)t->y + b.y * size;
+            if ((int64_t)i + 1 < n) /* lanes past the end repeat the last product */
+                next_place(s, &b);
+        }
+        s->table->lanes(t, x, y, s->r_stride, (size_t)count);
+        t->r = (char *)t->r + count * s->r_stride * size;
+    }
+}
+
+/* `n` products from matrix number `first` of the batch on. */
 static void run_batch(const matmul_step *s, gradc_matmul_task *t, int64_t first,
                       int64_t n)
 {
-    const ptrdiff_t size = (ptrdiff_t)s->element;
-    int64_t at[GRADC_MAX_RANK];
-    ptrdiff_t x = 0, y = 0;
-    t->r = (char *)t->r + first * s->r_stride * size;
-    for (int i = s->batch_rank - 1; i >= 0; first /= s->dim[i], i--) {
-        at[i] = first % s->dim[i];
-        x += at[i] * s->x_stride[i], y += at[i] * s->y_stride[i];
-    }
-    const char *const x0 = t->x, *const y0 = t->y;
-    for (;; t->r = (char *)t->r + s->r_stride * size) {
-        t->x = x0 + x * size;
-        t->y = y0 + y * size;
-        s->table->run(t);
-        if (--n == 0)
-            return;
-        for (int i = s->batch_rank - 1; i >= 0; i--) {
-            x += s->x_stride[i], y += s->y_stride[i];
-            if (++at[i] < s->dim[i])
-                break;
-            x -= s->dim[i] * s->x_stride[i], y -= s->dim[i] * s->y_stride[i];
-            at[i] = 0;
-        }
-    }
+    const batch_place b = place_of(s, first);
+    t->r = (char *)t->r + first * s->r_stride * (ptrdiff_t)s->element;
+    if (s->together > 1)
+        run_together(s, t, b, n);
+    else
+        run_each(s, t, b, n);
 }
 
 static gradc_matmul_task task_at(const matmul_call *c, unsigned worker)
@@ -363,6 +407,7 @@ gradc_status gradc_lower_matmul(gradc_lowering *l, uint32_t at)
         step->y_stride[i] = y.stride[i];
     }
     step->r_stride = s->dim[rank - 2] * s->dim[rank - 1];
+    step->together = step->batch > 1 ? step->table->together(&step->task) : 1;
     cut(step);
     step->scratch = scratch_of(step);
     step->workers = step->n_tasks > 1 ? gradc_pool_workers() : 1;
