@@ -17,6 +17,7 @@ KERNELS = {
     "reduce": ("f64", "f32", "i64", "b8"),
     "move": ("f64", "f32", "i64", "b8"),
     "scan": ("f64", "f32", "i64", "b8"),
+    "order": ("f64", "f32", "i64", "b8"),
     "matmul": ("f64", "f32"),
 }
 # -ffp-contract=off: fused only where the source says so, so that all builds agree.

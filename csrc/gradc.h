@@ -137,6 +137,12 @@ GRADC_API gradc_id gradc_reduce(gradc_graph *g, int op, gradc_id x, int n_axes,
                                 const int *axes, int keepdims);
 /* argmax, argmin along one axis; int64. */
 GRADC_API gradc_id gradc_arg(gradc_graph *g, int op, gradc_id x, int axis);
+/* Positions that sort x along one axis, stably, NaN last; int64. */
+GRADC_API gradc_id gradc_argsort(gradc_graph *g, gradc_id x, int axis);
+/* How many elements of a sorted row of x are less than v, or not more if `right`;
+ * int64, in the shape of v. x (..., n) has a row for each place of v's leading axes. */
+GRADC_API gradc_id gradc_searchsorted(gradc_graph *g, gradc_id x, gradc_id v,
+                                      int right);
 GRADC_API gradc_id gradc_cumsum(gradc_graph *g, gradc_id x, int axis);
 GRADC_API gradc_id gradc_cumprod(gradc_graph *g, gradc_id x, int axis);
 /* Inner product of vectors, matrix product, and their batched forms, as np.matmul. */

@@ -251,7 +251,31 @@ def scatter_reference(x):
     return r
 
 
+def argsort(x, axis):
+    return expr(x.graph, lib.gradc_argsort(x.graph.h, x.id, axis), 2)
+
+
+def argsort_reference(x, axis):
+    return np.argsort(x, axis, kind="stable")
+
+
+def searchsorted(x, v, right):
+    x = np.sort(x)
+    return expr(x.graph, lib.gradc_searchsorted(x.graph.h, x.id, v.id, right), 2)
+
+
+def searchsorted_reference(x, v, right):
+    side = "right" if right else "left"
+    r = np.empty(v.shape, np.int64)
+    for at in np.ndindex(x.shape[:-1]):
+        r[at] = np.searchsorted(np.sort(x[at]), v[at], side)
+    return r
+
+
 # ---- the records ----
+
+# Rows whose results are positions, which have no slopes.
+POSITIONS = {"argmax", "argmin", "argsort", "searchsorted"}
 
 # Slopes that take more than 4 ulp have the rounding of x^2 <= 9 (erf, erfc) or of
 # |x - y| <= 18 (logaddexp) as absolute error of an exponent.
@@ -392,6 +416,29 @@ ORACLES = {
     "argmin": [
         Case(np.argmin, (("n",),), least=1),
         Case(lambda x: np.argmin(x, axis=1), ((3, "n", 2),), least=1),
+    ],
+    "argsort": [
+        Case(lambda x: argsort(x, 0), (("n",),), lambda x: argsort_reference(x, 0)),
+        Case(
+            lambda x: argsort(x, 1), ((3, "n", 2),), lambda x: argsort_reference(x, 1)
+        ),
+    ],
+    "searchsorted": [
+        Case(
+            lambda x, v: searchsorted(x, v, 0),
+            (("n",), (2, 7)),
+            lambda x, v: searchsorted_reference(x, v, 0),
+        ),
+        Case(
+            lambda x, v: searchsorted(x, v, 1),
+            ((5,), ("n",)),
+            lambda x, v: searchsorted_reference(x, v, 1),
+        ),
+        Case(
+            lambda x, v: searchsorted(x, v, 1),
+            ((3, "n"), (3, 2, 4)),
+            lambda x, v: searchsorted_reference(x, v, 1),
+        ),
     ],
     "max": [
         Case(np.max, (("n",),), least=1),

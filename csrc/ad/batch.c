@@ -207,6 +207,14 @@ RULE(gather_batch)
     return gradc_gather(g, RESHAPE(x, &joined), places(g, r, bx, s.dim[1]));
 }
 
+/* Rows of their own only if x has a batch. */
+RULE(search_batch)
+{
+    const bool rows = bx[0] != 0 || SHAPE(OPERAND(r, 0))->rank > 1;
+    return gradc_searchsorted(g, rows ? whole(g, r, bx, 0) : OPERAND(r, 0),
+                              whole(g, r, bx, 1), (int)NODE(r)->attr[0]);
+}
+
 RULE(scatter_batch)
 {
     const int64_t n = NODE(r)->attr[0], size = length(g, r, bx);

@@ -157,6 +157,22 @@ gradc_id gradc_arg(gradc_graph *g, int op, gradc_id x, int axis)
     return gradc_graph_add(g, (gradc_op)op, 1, &x, 1, (int64_t[]){axis});
 }
 
+gradc_id gradc_argsort(gradc_graph *g, gradc_id x, int axis)
+{
+    if (!known(g, "argsort", x))
+        return 0;
+    axis = resolve_axis(g, "argsort", SHAPE(x), axis);
+    if (axis < 0)
+        return 0;
+    return gradc_graph_add(g, GRADC_OP_argsort, 1, &x, 1, (int64_t[]){axis});
+}
+
+gradc_id gradc_searchsorted(gradc_graph *g, gradc_id x, gradc_id v, int right)
+{
+    return gradc_graph_add(g, GRADC_OP_searchsorted, 2, (gradc_id[]){x, v}, 1,
+                           (int64_t[]){right != 0});
+}
+
 gradc_id gradc_cumsum(gradc_graph *g, gradc_id x, int axis)
 {
     if (!known(g, "cumsum", x))

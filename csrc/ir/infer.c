@@ -237,6 +237,29 @@ static gradc_status arg_shape(gradc_graph *g, const gradc_node *n, gradc_type *o
     return GRADC_OK;
 }
 
+static gradc_status argsort_shape(gradc_graph *g, const gradc_node *n, gradc_type *out)
+{
+    (void)g, (void)n;
+    out->dtype = GRADC_I64;
+    return GRADC_OK;
+}
+
+static gradc_status search_shape(gradc_graph *g, const gradc_node *n, gradc_type *out)
+{
+    const gradc_shape x = out->shape, *v = gradc_shape_of(g, gradc_node_in(n)[1]);
+    bool fits = x.rank > 0 && v->rank >= x.rank - 1;
+    for (int i = 0; fits && i + 1 < x.rank; i++)
+        fits = v->dim[i] == x.dim[i];
+    if (!fits) {
+        char a[GRADC_SHAPE_STR], b[GRADC_SHAPE_STR];
+        return gradc_fail(g, GRADC_ESHAPE, "searchsorted: values %s in sorted rows %s",
+                          gradc_shape_str(v, a), gradc_shape_str(&x, b));
+    }
+    out->dtype = GRADC_I64;
+    out->shape = *v;
+    return GRADC_OK;
+}
+
 static shape_rule *const rules[GRADC_OP_COUNT] = {
 #define LINEAR(name, arity, types, step, shape, ...) [GRADC_OP_##name] = shape,
 #define GENERAL LINEAR

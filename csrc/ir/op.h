@@ -55,6 +55,8 @@ typedef enum gradc_step {
     GRADC_STEP_PAD,
     GRADC_STEP_SCAN,
     GRADC_STEP_ARG,
+    GRADC_STEP_SORT,
+    GRADC_STEP_SEARCH,
     GRADC_STEP_COUNT
 } gradc_step;
 

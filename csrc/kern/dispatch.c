@@ -14,7 +14,8 @@
     extern const gradc_##family##_table gradc_##family##_##isa##_##dtype;
 #define TABLES_OF(isa, dtype)                                                          \
     TABLE(map, isa, dtype)                                                             \
-    TABLE(reduce, isa, dtype) TABLE(move, isa, dtype) TABLE(scan, isa, dtype)
+    TABLE(reduce, isa, dtype)                                                          \
+    TABLE(move, isa, dtype) TABLE(scan, isa, dtype) TABLE(order, isa, dtype)
 #define TABLES(isa)                                                                    \
     TABLES_OF(isa, f64)                                                                \
     TABLES_OF(isa, f32)                                                                \
@@ -29,7 +30,8 @@
      ALL(reduce, isa),                                                                 \
      {&gradc_matmul_##isa##_f64, &gradc_matmul_##isa##_f32, NULL, NULL},               \
      ALL(move, isa),                                                                   \
-     ALL(scan, isa)}
+     ALL(scan, isa),                                                                   \
+     ALL(order, isa)}
 
 TABLES(base)
 #if defined(__x86_64__)

@@ -95,6 +95,17 @@ typedef struct gradc_scan_table {
     void (*argmin)(int64_t *r, const void *x, size_t outer, size_t n, size_t inner);
 } gradc_scan_table;
 
+/* NaN is last; equal elements keep their order. */
+typedef struct gradc_order_table {
+    /* r[i * step] = position, in units of step, of the i-th smallest of x[0], x[step],
+     * ... n elements; `scratch` has sort_scratch(n) bytes */
+    void (*argsort)(int64_t *r, const void *x, size_t n, size_t step, void *scratch);
+    size_t (*sort_scratch)(size_t n);
+    /* r[i] = how many of the sorted x[0..n) are less than v[i], or not more: `right` */
+    void (*search)(int64_t *r, const void *x, size_t n, const void *v, size_t count,
+                   bool right);
+} gradc_order_table;
+
 /* All kernels of one ISA, by element type; tables an element type lacks are NULL. */
 typedef struct gradc_kernels {
     const char *isa;
@@ -103,6 +114,7 @@ typedef struct gradc_kernels {
     const gradc_matmul_table *matmul[GRADC_DTYPE_COUNT];
     const gradc_move_table *move[GRADC_DTYPE_COUNT];
     const gradc_scan_table *scan[GRADC_DTYPE_COUNT];
+    const gradc_order_table *order[GRADC_DTYPE_COUNT];
 } gradc_kernels;
 
 /* The kernels in use: the best this machine has, or those PYGRADC_ISA names. NULL if

@@ -363,6 +363,8 @@ static gradc_lower_fn *const families[GRADC_STEP_COUNT] = {
     [GRADC_STEP_PAD] = gradc_lower_pad,
     [GRADC_STEP_SCAN] = gradc_lower_scan,
     [GRADC_STEP_ARG] = gradc_lower_arg,
+    [GRADC_STEP_SORT] = gradc_lower_sort,
+    [GRADC_STEP_SEARCH] = gradc_lower_search,
 };
 
 static gradc_status lower_stage(gradc_lowering *l, uint32_t at)

@@ -168,6 +168,15 @@ def _reduced(function):
     return lambda arrays, attrs, to: function(arrays[0], axis=tuple(range(*attrs)))
 
 
+def _searched(arrays, attrs, to):
+    x, v = arrays
+    side = "right" if attrs[0] else "left"
+    r = np.empty(to)
+    for at in np.ndindex(x.shape[:-1]):
+        r[at] = np.searchsorted(x[at], v[at], side)
+    return r
+
+
 _OPAQUE = {
     "slice": _sliced,
     "pad": _padded,
@@ -185,6 +194,8 @@ _OPAQUE = {
     "prod_of": _reduced(np.prod),
     "argmax": lambda arrays, attrs, to: np.argmax(arrays[0], attrs[0]),
     "argmin": lambda arrays, attrs, to: np.argmin(arrays[0], attrs[0]),
+    "argsort": lambda arrays, attrs, to: np.argsort(arrays[0], attrs[0], "stable"),
+    "searchsorted": _searched,
 }
 
 _HEADS = {

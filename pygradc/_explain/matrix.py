@@ -180,8 +180,9 @@ def t(f):
 
 # calls that are not element by element
 OPAQUE = frozenset(
-    "item total mean unit argmax argmin max min prod_of cumsum recur concat gather "
-    "scatter slice pad reshape transpose broadcast sum matmul".split()
+    "item total mean unit argmax argmin argsort searchsorted max min prod_of cumsum "
+    "recur concat gather scatter slice pad reshape transpose broadcast sum "
+    "matmul".split()
 )
 
 

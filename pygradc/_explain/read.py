@@ -284,7 +284,10 @@ READ = {
     "prod": _reduction("prod_of"),
     **{
         name: _opaque(name)
-        for name in ("argmax", "argmin", "cumsum", "recur", "gather", "scatter")
+        for name in (
+            *("argmax", "argmin", "argsort", "searchsorted"),
+            *("cumsum", "recur", "gather", "scatter"),
+        )
     },
 }
 

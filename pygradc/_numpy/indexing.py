@@ -323,7 +323,7 @@ def take_along_axis(arr, indices, axis=-1):
 def _take_recorded(arr, indices, axis, places):
     """take_along_axis by positions that are computed when the program runs."""
     n = arr.shape[axis]
-    first = np.take(places, [0], axis)
+    first = places[(slice(None),) * axis + (slice(1),)]
     step = int(np.prod(arr.shape[axis + 1 :], dtype=np.int64))
     at = first + where(indices < 0, indices + n, indices) * step
     flat = ravel(arr)

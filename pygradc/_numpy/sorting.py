@@ -1,8 +1,8 @@
-"""Sorting and order statistics: the order comes from the values at hand.
+"""Sorting and order statistics: gathers by positions that have no derivative.
 
-Which element stands where is piecewise constant, so it is found once, with NumPy, and
-the derivative is that of the permutation. Under `jit`, when there are no values, all of
-these raise ConcretizationError, except `searchsorted`.
+Which element stands where is piecewise constant, so the derivative is that of the
+permutation. Where there are values, NumPy finds it once; under `jit` and `vmap` the
+program does. Only the order of `partition` is NumPy's own: it needs values.
 """
 
 import math
@@ -10,33 +10,30 @@ import math
 import numpy as np
 
 from pygradc import errors
-from pygradc._expr import Expr, convert, lift, value_of
-from pygradc._lib import DEFERRED, I64, error
+from pygradc._expr import Expr, expr, graph_of, lift, promote, value_of
+from pygradc._lib import DEFERRED, I64, error, lib
 from pygradc._numpy.elementwise import floating
 from pygradc._numpy.elementwise import where as select
+from pygradc._numpy.indexing import take_along_axis
 from pygradc._numpy.protocol import implements, traced
-from pygradc._numpy.reducing import reduce
 from pygradc._numpy.shaping import (
     axis_index,
     ravel,
     reshape_to,
-    take_flat,
     transpose,
 )
 
 
-def order_of(x, axis, what):
-    """Stable argsort of the value of `x` along `axis`, and the value."""
-    value = x.graph.value(x.id, what)
-    return np.argsort(value, axis, kind="stable"), value
+def is_deferred(*arrays):
+    """Whether a value of `arrays` will be known only when a program runs."""
+    return any(isinstance(x, Expr) and x.graph.role(x.id) & DEFERRED for x in arrays)
 
 
-def _along(x, index, axis):
-    """x at `index` along `axis`, by flat positions."""
-    if x.ndim == 1:
-        return take_flat(x, index)
-    places = np.arange(x.size).reshape(x.shape)
-    return take_flat(x, np.take_along_axis(places, index, axis))
+def order_of(x, axis):
+    """Stable argsort of `x` along `axis`: an array, or an Expr if x is deferred."""
+    if is_deferred(x):
+        return expr(x.graph, lib.gradc_argsort(x.graph.h, x.id, axis), I64)
+    return np.argsort(value_of(x), axis, kind="stable")
 
 
 def _checked(a, axis, order, name):
@@ -50,24 +47,25 @@ def _checked(a, axis, order, name):
 @implements(np.sort)
 def sort(a, axis=-1, kind=None, order=None, *, stable=None):
     a, axis = _checked(a, axis, order, "sort")
-    return _along(a, order_of(a, axis, "np.sort")[0], axis)
+    return take_along_axis(a, order_of(a, axis), axis)
 
 
 @implements(np.argsort)
 def argsort(a, axis=-1, kind=None, order=None, *, stable=None):
     a, axis = _checked(a, axis, order, "argsort")
-    return order_of(a, axis, "np.argsort")[0]
+    return order_of(a, axis)
 
 
 @implements(np.partition)
 def partition(a, kth, axis=-1, kind="introselect", order=None):
     """NumPy's partition; equal elements in their order."""
     a, axis = _checked(a, axis, order, "partition")
-    index, value = order_of(a, axis, "np.partition")
+    value = a.graph.value(a.id, "np.partition")
+    index = np.argsort(value, axis, kind="stable")
     wanted = np.partition(value, value_of(kth), axis, kind)
     # The element that is i-th in order stands where the i-th of `wanted` does.
     rank = np.argsort(np.argsort(wanted, axis, kind="stable"), axis, kind="stable")
-    return _along(a, np.take_along_axis(index, rank, axis), axis)
+    return take_along_axis(a, np.take_along_axis(index, rank, axis), axis)
 
 
 @implements(np.argpartition)
@@ -76,25 +74,24 @@ def argpartition(a, kth, axis=-1, kind="introselect", order=None):
     return np.argpartition(value, value_of(kth), axis, kind, order)
 
 
-def count_below(a, v, side):
-    """searchsorted by comparing all pairs: for values not known yet."""
-    test = np.less if side == "left" else np.less_equal
-    below = test(a, np.expand_dims(v, -1))
-    return reduce("sum", convert(below, I64), -1)
-
-
 @implements(np.searchsorted)
 def searchsorted(a, v, side="left", sorter=None):
     """Positions as a plain array; traced where there are no values yet."""
     if side not in ("left", "right"):
         raise error(errors.ArgumentError, f"searchsorted: no side {side!r}")
-    for x in (a, v):
-        if isinstance(x, Expr) and x.graph.role(x.id) & DEFERRED:
-            graph = x.graph
-            a = a if sorter is None else lift(graph, a)[sorter]
-            return count_below(lift(graph, a), lift(graph, v), side)
+    if is_deferred(a, v):
+        return _search_deferred(a, v, side, sorter)
     sorter = None if sorter is None else value_of(sorter)
     return np.searchsorted(value_of(a), value_of(v), side, sorter)
+
+
+def _search_deferred(a, v, side, sorter):
+    (a, v), _ = promote(graph_of(a, v), [a, v])
+    if a.ndim != 1:
+        raise error(errors.ShapeError, f"searchsorted: sorted array of {a.shape}")
+    a = a if sorter is None else a[sorter]
+    node = lib.gradc_searchsorted(a.graph.h, a.id, v.id, side == "right")
+    return expr(a.graph, node, I64)
 
 
 # ---- quantiles ----
@@ -155,13 +152,11 @@ def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
     n = lanes.shape[1]
     if n == 0:
         return np.full_like(a, np.nan, shape=shape)
-    index, value = order_of(lanes, 1, "np.median")
-    _nan_everywhere(index, value)
-    start = np.arange(len(index)) * n
-    high = take_flat(lanes, start + index[:, n // 2])
+    index = _order(lanes)
+    high = take_along_axis(lanes, index[:, n // 2 : n // 2 + 1], 1)
     if n % 2:
         return reshape_to(high, shape)
-    low = take_flat(lanes, start + index[:, n // 2 - 1])
+    low = take_along_axis(lanes, index[:, n // 2 - 1 : n // 2], 1)
     return reshape_to((low + high) / 2, shape)
 
 
@@ -186,11 +181,12 @@ def _lanes(a, axis, keepdims, name):
     return reshape_to(a_moved, (rows, n)), shape
 
 
-def _nan_everywhere(index, value):
-    """A row with a NaN, which is sorted last, gives NaN: it is taken for all."""
+def _order(lanes):
+    """Argsort of rows. One with a NaN, which is sorted last, has it everywhere."""
+    index = order_of(lanes, 1)
     last = index[:, -1:]
-    missing = np.isnan(np.take_along_axis(value, last, 1))
-    np.copyto(index, last, where=missing)
+    values = lanes if is_deferred(lanes) else value_of(lanes)
+    return np.where(np.isnan(np.take_along_axis(values, last, 1)), last, index)
 
 
 def _quantile(a, q, axis, method, keepdims, weights, name):
@@ -202,16 +198,14 @@ def _quantile(a, q, axis, method, keepdims, weights, name):
         bare = bare.astype(floating(a).dtype)
     if bare.size and not (0 <= bare.min() and bare.max() <= 1):
         raise error(errors.ArgumentError, f"{name}: q is out of range")
-    index, value = order_of(lanes, 1, f"np.{name}")
-    _nan_everywhere(index, value)
+    index = _order(lanes)
     at = _places(a, bare, method, weights, index, axis)
     low = np.floor(at)
     part = at - low
     low = low.astype(np.int64)
-    start = (np.arange(len(index)) * index.shape[1])[:, None]
 
     def element(i):
-        return take_flat(lanes, start + np.take_along_axis(index, i, 1))
+        return take_along_axis(lanes, np.take_along_axis(index, i, 1), 1)
 
     if isinstance(q, Expr) and method in _CONTINUOUS:
         part = part + _slope(q, bare, method, index.shape[1], at)
@@ -255,7 +249,7 @@ def _places(a, q, method, weights, index, axis):
         )
     graph = a.graph
     w = value_of(_lanes(lift(graph, w), axis, False, "quantile")[0])
-    rank = np.argsort(index, 1).astype(float)
+    rank = np.argsort(value_of(index), 1).astype(float)
     at = [
         np.quantile(r, q.ravel(), method=method, weights=v)
         for r, v in zip(rank, w, strict=True)

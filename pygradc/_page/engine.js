@@ -163,6 +163,34 @@ function arg(node, x, out, better) {
     }
 }
 
+/* Order of numbers with NaN last. */
+function order(a, b) {
+  return isnan(a) || isnan(b) ? isnan(a) - isnan(b) : (a > b) - (a < b);
+}
+
+function argsort(node, x, out) {
+  const [outer, n, inner] = split(x.shape, node.attr[0]);
+  for (let o = 0; o < outer; o++)
+    for (let i = 0; i < inner; i++) {
+      const at = (k) => (o * n + k) * inner + i;
+      const places = Array.from({ length: n }, (_, k) => k);
+      places.sort((j, k) => order(x.data[at(j)], x.data[at(k)]));
+      places.forEach((place, k) => (out[at(k)] = place));
+    }
+}
+
+/* How many of a row of x are less than v, or not more. */
+function searchsorted(node, x, v, out) {
+  const n = x.shape[x.shape.length - 1];
+  const each = size(v.shape.slice(x.shape.length - 1));
+  for (let i = 0; i < out.length; i++) {
+    const row = floor(i / each) * n, most = node.attr[0] ? 0 : -1;
+    let r = 0;
+    while (r < n && order(x.data[row + r], v.data[i]) <= most) r++;
+    out[i] = r;
+  }
+}
+
 /* r_k = a_k r_(k-1) + b_k along an axis, or from its end. */
 function recur(node, a, b, out) {
   const [outer, n, inner] = split(node.shape, node.attr[0]);
@@ -262,10 +290,12 @@ const GENERAL = {
   },
   argmax: (node, [x], out) => arg(node, x, out, (a, b) => a > b),
   argmin: (node, [x], out) => arg(node, x, out, (a, b) => a < b),
+  argsort: (node, [x], out) => argsort(node, x, out),
   max: (node, [x], out) => reduce(node, x, out, larger),
   min: (node, [x], out) => reduce(node, x, out, smaller),
   prod: (node, [x], out) => reduce(node, x, out, (a, b) => a * b, 1),
   recur: (node, [a, b], out) => recur(node, (i) => a.data[i], b.data, out),
+  searchsorted: (node, [x, v], out) => searchsorted(node, x, v, out),
 };
 
 /* ---- graphs ---- */

@@ -26,6 +26,7 @@ EACH_ISA(matmul)
 EACH_ISA(reduce)
 EACH_ISA(move)
 EACH_ISA(scan)
+EACH_ISA(order)
 
 typedef struct tables {
     const char *isa;
@@ -33,6 +34,7 @@ typedef struct tables {
     const gradc_reduce_table *reduce[TYPES];
     const gradc_move_table *move[TYPES];
     const gradc_scan_table *scan[TYPES];
+    const gradc_order_table *order[TYPES];
 } tables;
 
 #define FLOATS(family, isa) \
@@ -41,7 +43,8 @@ typedef struct tables {
     {&gradc_##family##_##isa##_f64, &gradc_##family##_##isa##_f32,             \
      &gradc_##family##_##isa##_i64, &gradc_##family##_##isa##_b8}
 #define TABLES(isa) \
-    {#isa, FLOATS(matmul, isa), ALL(reduce, isa), ALL(move, isa), ALL(scan, isa)}
+    {#isa, FLOATS(matmul, isa), ALL(reduce, isa), ALL(move, isa), ALL(scan, isa), \
+     ALL(order, isa)}
 static const tables all[ISAS] = {TABLES(base), TABLES(avx2), TABLES(avx512)};
 
 static inline bool usable(int isa)

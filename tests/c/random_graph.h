@@ -131,6 +131,11 @@ static inline gradc_id random_node(gradc_graph *g, const gradc_id *pool, size_t 
             g, gradc_arg(g, gradc_op_find(flag ? "argmax" : "argmin"), x, axis),
             GRADC_F64);
     case 15:
+        return gradc_convert(g,
+                             flag ? gradc_argsort(g, x, axis)
+                                  : gradc_searchsorted(g, x, y, (int)below(2)),
+                             GRADC_F64);
+    case 16:
         return gradc_const(g, GRADC_F64, (double)(below(9) - 4) / 2);
     default:
         return random_view(g, x);

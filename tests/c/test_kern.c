@@ -1,7 +1,7 @@
-/* test_kern.c -- reductions, moves and scans against naive loops, on every ISA of this
- * machine. Where results must not depend on the ISA they are compared by bits with the
- * base path. Elementwise kernels have their oracles in Python; test_matmul.c has the
- * products. */
+/* test_kern.c -- reductions, moves, scans and sorts against naive loops, on every ISA
+ * of this machine. Where results must not depend on the ISA they are compared by bits
+ * with the base path. Elementwise kernels have their oracles in Python; test_matmul.c
+ * has the products. */
 #include "kernels.h"
 
 /* ---- reduce ---- */
@@ -406,6 +406,82 @@ static void test_scan(const tables *s, int type)
     }
 }
 
+/* ---- order ---- */
+
+/* Few distinct values, both zeros, the ends of the type, and sometimes a NaN. */
+static void *make_ties(int type, size_t n)
+{
+    void *x = make(type, n);
+    for (size_t i = 0; i < n; i++)
+        set(type, x, (int64_t)i, below(type == GRADC_BOOL ? 2 : (int64_t)n / 2 + 2));
+    for (size_t i = 0; i < n && type <= GRADC_F32; i += 1 + (size_t)below(20)) {
+        static const long double ends[] = {NAN, -0.0L, INFINITY, -INFINITY, -1e-30L};
+        set(type, x, (int64_t)i, ends[below(5)]);
+    }
+    if (type == GRADC_I64 && n > 3)
+        ((int64_t *)x)[n / 2] = INT64_MAX, ((int64_t *)x)[n / 3] = INT64_MIN;
+    return x;
+}
+
+/* Whether element i of x is less than element j of y; NaN is more than any number. */
+static bool is_less(int type, const void *x, size_t i, const void *y, size_t j)
+{
+    const long double a = get(type, x, (int64_t)i), b = get(type, y, (int64_t)j);
+    return a < b || (isnan(b) && !isnan(a));
+}
+
+static void check_argsort(const tables *s, int type, size_t n, size_t step)
+{
+    const gradc_order_table *t = s->order[type];
+    void *x = make_ties(type, n * step), *scratch = malloc(t->sort_scratch(n) + 1);
+    int64_t *r = make(GRADC_I64, n * step), *seen = calloc(n + 1, sizeof *seen);
+    bool good = true;
+    t->argsort(r, x, n, step, scratch);
+    for (size_t i = 0; i < n; i++) {
+        const size_t at = (size_t)r[i * step];
+        good &= at < n && seen[at]++ == 0;
+        if (i == 0 || !good)
+            continue;
+        const size_t before = (size_t)r[(i - 1) * step];
+        good &= is_less(type, x, before * step, x, at * step) ||
+                (!is_less(type, x, at * step, x, before * step) && before < at);
+    }
+    CHECK(good, "%s %s n %zu step %zu", s->isa, type_name[type], n, step);
+    free(x), free(scratch), free(r), free(seen);
+}
+
+static void check_search(const tables *s, int type, size_t n, bool right)
+{
+    const size_t count = 2 * n + 5, size = size_of[type];
+    const gradc_order_table *t = s->order[type];
+    void *x = make_ties(type, n), *sorted = make(type, n), *v = make_ties(type, count);
+    void *scratch = malloc(t->sort_scratch(n) + 1);
+    int64_t *r = make(GRADC_I64, n), *found = make(GRADC_I64, count);
+    t->argsort(r, x, n, 1, scratch);
+    for (size_t i = 0; i < n; i++)
+        memcpy((char *)sorted + i * size, (char *)x + (size_t)r[i] * size, size);
+    t->search(found, sorted, n, v, count, right);
+    for (size_t i = 0; i < count; i++) {
+        int64_t below_it = 0;
+        for (size_t j = 0; j < n; j++)
+            below_it += right ? !is_less(type, v, i, sorted, j)
+                              : is_less(type, sorted, j, v, i);
+        CHECK(found[i] == below_it, "%s %s n %zu value %zu", s->isa, type_name[type], n,
+              i);
+    }
+    free(x), free(sorted), free(v), free(scratch), free(r), free(found);
+}
+
+static void test_order(const tables *s, int type)
+{
+    for (size_t n = 0; n < 300; n += n < 70 ? 1 : 37) {
+        check_argsort(s, type, n, 1 + n % 3);
+        check_search(s, type, n, n % 2);
+        check_search(s, type, n, n % 2 == 0);
+    }
+    check_argsort(s, type, 10000, 1);
+}
+
 int main(void)
 {
     for (int isa = 0; isa < ISAS; isa++)
@@ -420,6 +496,7 @@ int main(void)
             }
             test_move(s, type);
             test_scan(s, type);
+            test_order(s, type);
         }
     return check_report();
 }
