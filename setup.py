@@ -66,6 +66,7 @@ class build_kernels(build_ext):
                     extra_postargs=FLAGS + ISA_FLAGS[isa],
                     depends=[str(p) for p in Path("csrc").glob("**/*.[hd]*")],
                 )
+        ext.depends += ext.extra_objects  # linked again when only a kernel changed
 
 
 CALL_PATH = Extension(

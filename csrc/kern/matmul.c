@@ -368,7 +368,7 @@ static void run(const gradc_matmul_task *t)
 /* A product that fills its vectors and has nothing to pack is faster alone. */
 static size_t together(const gradc_matmul_task *t)
 {
-    enum { WORTH_PACKING = 216 };
+    enum { WORTH_PACKING = 125 };
     const size_t m = t->m, n = t->n, k = t->k, work = m * n * k;
     if (m > TINY || n > TINY || k > TINY || work == 0)
         return 1;

@@ -40,6 +40,49 @@ INLINE void move_run(T *r, int64_t rs, const T *x, int64_t xs, int64_t n)
             r[i * rs] = x[i * xs];
 }
 
+/* A run of n elements, a number the compiler knows, contiguous or one value. */
+INLINE void move_short(T *r, const T *x, bool splats, size_t n)
+{
+    size_t i = 0;
+    if (!splats) {
+        memcpy(r, x, n * sizeof(T));
+        return;
+    }
+    const vt v = v_set(*x);
+    for (; i + W <= n; i += W)
+        v_store(r + i, v);
+    memcpy(r + i, &v, (n - i) * sizeof(T));
+}
+
+/* Rows of that many elements, whose length costs more to look at than to move. */
+typedef void short_rows_fn(T *r, int64_t r_row, const T *x, int64_t x_row, bool splats,
+                           int64_t rows);
+
+#define SHORT_ROWS(n)                                                                  \
+    static void short_rows_##n(T *r, int64_t r_row, const T *x, int64_t x_row,         \
+                               bool splats, int64_t rows)                              \
+    {                                                                                  \
+        if (splats)                                                                    \
+            for (int64_t i = 0; i < rows; i++)                                         \
+                move_short(r + i * r_row, x + i * x_row, true, n);                     \
+        else                                                                           \
+            for (int64_t i = 0; i < rows; i++)                                         \
+                move_short(r + i * r_row, x + i * x_row, false, n);                    \
+    }
+SHORT_ROWS(2)
+SHORT_ROWS(3)
+SHORT_ROWS(4)
+SHORT_ROWS(5)
+SHORT_ROWS(6)
+SHORT_ROWS(7)
+SHORT_ROWS(8)
+
+enum { SHORT = 8 };
+static short_rows_fn *const short_rows[SHORT + 1] = {
+    [2] = short_rows_2, [3] = short_rows_3, [4] = short_rows_4, [5] = short_rows_5,
+    [6] = short_rows_6, [7] = short_rows_7, [8] = short_rows_8,
+};
+
 typedef struct walk {
     int rank;
     int64_t dim[RANK_MAX], rs[RANK_MAX], xs[RANK_MAX];
@@ -58,6 +101,14 @@ INLINE void walk_push(walk *w, int64_t dim, int64_t rs, int64_t xs)
     }
     w->dim[w->rank] = dim, w->rs[w->rank] = rs, w->xs[w->rank] = xs;
     w->rank++;
+}
+
+/* Whether the last axis is for short_rows; no axis of a walk has length 1. */
+INLINE bool is_short(const walk *w)
+{
+    const int last = w->rank - 1;
+    return last > 0 && w->rs[last] == 1 && w->dim[last] <= SHORT &&
+           (w->xs[last] == 0 || w->xs[last] == 1);
 }
 
 /* Moves to the next position of the axes before the last `inner` ones. */
@@ -92,7 +143,7 @@ static void load(void *rp, const void *xp, int rank, const int64_t *dim,
         splat(r, *x, n);
         return;
     }
-    int64_t at[RANK_MAX], ri = 0, xi = 0, left = (int64_t)n;
+    int64_t at[RANK_MAX] = {0}, ri = 0, xi = 0, left = (int64_t)n;
     int64_t index = (int64_t)begin;
     for (int a = w.rank - 1; a >= 0; a--) {
         at[a] = index % w.dim[a], index /= w.dim[a];
@@ -102,10 +153,19 @@ static void load(void *rp, const void *xp, int rank, const int64_t *dim,
     const int64_t step = w.xs[last];
     int64_t from = at[last];
     xi -= from * step;
+    const bool rows_are_short = is_short(&w);
     while (left > 0) {
         const int64_t room = w.dim[last] - from;
-        const int64_t run = room < left ? room : left;
-        move_run(r, 1, x + xi + from * step, step, run);
+        int64_t run = room < left ? room : left;
+        if (rows_are_short && run == w.dim[last]) {
+            const int64_t most = w.dim[last - 1] - at[last - 1];
+            const int64_t rows = left / run < most ? left / run : most;
+            short_rows[run](r, run, x + xi, w.xs[last - 1], step == 0, rows);
+            at[last - 1] += rows - 1, xi += (rows - 1) * w.xs[last - 1];
+            run *= rows;
+        } else {
+            move_run(r, 1, x + xi + from * step, step, run);
+        }
         r += run, left -= run, from = 0;
         walk_next(&w, 1, at, &ri, &xi);
     }
@@ -191,6 +251,11 @@ static void copy(void *rp, const int64_t *r_stride, const void *xp,
         do
             copy_transposed(r + ri, w.rs[last - 1], x + xi, w.xs[last], w.dim[last - 1],
                             w.dim[last]);
+        while (walk_next(&w, 2, at, &ri, &xi));
+    else if (is_short(&w))
+        do
+            short_rows[w.dim[last]](r + ri, w.rs[last - 1], x + xi, w.xs[last - 1],
+                                    w.xs[last] == 0, w.dim[last - 1]);
         while (walk_next(&w, 2, at, &ri, &xi));
     else
         do

@@ -304,7 +304,7 @@ static void test_gather(const tables *s, int type)
 static void test_move(const tables *s, int type)
 {
     void *x = make_random(type, ROOM);
-    for (int i = 0; i < 150; i++)
+    for (int i = 0; i < 400; i++)
         test_load(s, type, x), test_copy(s, type, x);
     for (size_t n = 0; n < 100; n++) {
         void *r = make(type, n);
