@@ -364,6 +364,30 @@ def test_a_sum_is_the_same_bytes_whatever_it_is_compiled_with():
     assert alone == among == many
 
 
+@pytest.mark.parametrize("shape", [(17_000,), (70_001,), (400_003,), (211, 900)])
+def test_a_long_sum_is_the_same_bytes_beside_slow_operations(shape):
+    """A loop of many slow operations is cut into more tasks than a sum alone."""
+    x = np.random.default_rng(6).normal(size=shape)
+
+    def f(x):
+        slow = np.exp(np.sin(x)) / np.cosh(x) + np.arctan(x) * np.log1p(x * x)
+        return np.sum(x), np.sum(slow), np.sum(x, axis=-1), slow
+
+    alone = pg.jit(np.sum)(x)
+    first = None
+    before = pg.num_threads()
+    try:
+        for n in (1, 2, 8):
+            pg.set_num_threads(n)
+            total, sum_of_slow, rows, slow = pg.jit(f)(x)
+            assert total == alone and sum_of_slow == pg.jit(np.sum)(slow)
+            found = slow.tobytes() + np.asarray(rows).tobytes()
+            first = first or found
+            assert found == first
+    finally:
+        pg.set_num_threads(before)
+
+
 @pytest.mark.parametrize(
     "f",
     [

@@ -10,8 +10,8 @@
 
 #include "run/program.h"
 
-/* Elements of a task: some ten microseconds of work at the least. Two make a loop that
- * is cut. */
+/* Elements of a task of cheap operations: some ten microseconds of work. Two make a
+ * loop that is cut. */
 enum { LOOP_SPAN = 1 << 16 };
 
 /* Code for a run of operations (run/native.c): n elements of the slots. */
@@ -108,6 +108,12 @@ void gradc_rows_end(const gradc_loop *l, const gradc_frame *f, char *scratch,
                     char *part, size_t begin, size_t n, bool first_block);
 void gradc_rows_join(const gradc_loop *l, const gradc_frame *f, char *parts,
                      size_t n_tasks);
+
+/* Chooses the block for so many registers: as large as keeps them in L1, and fitting
+ * the rows. */
+void gradc_loop_block(gradc_loop *p, uint32_t registers);
+/* Chooses what is loaded once a task, and the tasks. */
+void gradc_loop_cut(gradc_loop *p);
 
 /* Bytes of scratch a run of `l` takes. */
 size_t gradc_loop_scratch(const gradc_loop *l);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/pool.h"
 #include "base/status.h"
 #include "ir/shape.h"
 #include "run/lower.h"
@@ -16,10 +15,6 @@
 
 /* Slots of memory are numbered from here until the number of registers is known. */
 enum { MEMORY = 1u << 31 };
-enum { REGISTERS_BYTES = 32768, LEAST_BLOCK = 64 };
-enum { ROWS_BYTES = 1 << 18 };
-/* Tasks that share a sum of rows, and rows that each has at least. */
-enum { MOST_SHARED = 16, LEAST_ROWS = 64 };
 
 enum { NONE = UINT32_MAX, NAME_BYTES = 96 };
 
@@ -402,104 +397,6 @@ static void find_last_users(emitter *e)
     }
 }
 
-/* Whether a reduction joins several blocks; then their size must be fixed, or the order
- * of its sum would depend on what else is in the loop. */
-static bool joins_blocks(const gradc_loop *p)
-{
-    for (uint32_t i = 0; i < p->n_reduce; i++)
-        if (p->reduce[i].form == REDUCE_ALL ||
-            (p->reduce[i].form == REDUCE_ROWS && p->reduce[i].n > GRADC_BLOCK))
-            return true;
-    return false;
-}
-
-/* Blocks as large as keeps the registers in L1, and fitting the rows. */
-static void choose_block(gradc_loop *p, uint32_t registers)
-{
-    size_t block = GRADC_BLOCK;
-    while (block > LEAST_BLOCK && !joins_blocks(p) &&
-           registers * block * sizeof(double) > REGISTERS_BYTES)
-        block /= 2;
-    if (p->row > 0 && p->row <= GRADC_BLOCK)
-        block = block < p->row ? p->row : block / p->row * p->row;
-    p->block = p->total < block ? p->total : block;
-    p->register_bytes = gradc_align((p->block ? p->block : 1) * sizeof(double));
-}
-
-/* After how many elements an operand repeats, as a bias does with every row. */
-static size_t period_of(const gradc_array *a)
-{
-    size_t period = 1;
-    for (int i = a->rank - 1; i > 0; i--)
-        period *= (size_t)a->dim[i];
-    return a->rank > 1 && a->stride[0] == 0 ? period : 0;
-}
-
-/* Operands whose period divides the block are loaded once a task; the block may be made
- * to fit if no sum depends on its size. */
-static void find_periods(gradc_loop *p)
-{
-    if (p->row > p->block)
-        return;
-    for (uint32_t i = 0; i < p->n_load; i++) {
-        const size_t period = period_of(&p->load[i].from);
-        if (period > 0 && period <= p->block && p->row == 0 && !joins_blocks(p))
-            p->block = p->block / period * period;
-    }
-    for (uint32_t i = 0; i < p->n_load; i++) {
-        const size_t period = period_of(&p->load[i].from);
-        p->load[i].once =
-            period > 0 && p->block % period == 0 && p->panel % period == 0;
-    }
-}
-
-/* Cuts a loop that adds rows into tasks: of whole groups, or of rows of the only group,
- * whose sums are joined. In the latter case the order of sums depends on the cut, so it
- * is by the shape alone; a task has rows enough that its sums are little beside them,
- * and no task has a single row, which would be another form of product. */
-static void cut_rows(gradc_loop *p)
-{
-    p->span = p->total;
-    if (p->total < 2 * LOOP_SPAN || p->row == 0)
-        return;
-    if (p->group < p->total) {
-        p->span = p->group < LOOP_SPAN ? LOOP_SPAN / p->group * p->group : p->group;
-        return;
-    }
-    const size_t rows = p->total / p->row;
-    size_t each = (rows + MOST_SHARED - 1) / MOST_SHARED;
-    each = each * p->row < LOOP_SPAN ? LOOP_SPAN / p->row : each;
-    each = (each < LEAST_ROWS ? LEAST_ROWS : each + 15) / 16 * 16;
-    while (rows % each == 1)
-        each += 16;
-    if (each < rows) {
-        p->span = each * p->row;
-        p->shared = true;
-    }
-}
-
-/* Cuts a large space into tasks: of LOOP_SPAN elements or so, whole blocks and, for
- * reductions of rows, whole rows. */
-static void choose_span(gradc_loop *p)
-{
-    size_t unit = p->row > p->block ? p->row : p->block;
-    p->span = p->total;
-    if (p->group > 0) {
-        cut_rows(p);
-    } else if (p->panel > 0) {
-        p->span = p->panel < LOOP_SPAN ? LOOP_SPAN / p->panel * p->panel : p->panel;
-        while (p->total % p->span == p->panel_row)
-            p->span += p->panel;
-    } else if (p->row_bytes > 0) {
-        /* the products' time is that of reading their rows */
-        for (p->span = p->block; p->span * p->row_bytes < ROWS_BYTES;)
-            p->span *= 2;
-    } else if (p->total >= 2 * LOOP_SPAN && unit < p->total) {
-        p->span = unit < LOOP_SPAN ? LOOP_SPAN / unit * unit : unit;
-    }
-    p->workers = p->span < p->total ? gradc_pool_workers() : 1;
-}
-
 static void number_slots(gradc_loop *p)
 {
     for (uint32_t i = 0; i < p->n_op; i++) {
@@ -541,19 +438,18 @@ gradc_status gradc_lower_loop(gradc_lowering *l, uint32_t at)
     p->total = (size_t)l->g->shape[st->space]->size;
     p->row = (size_t)st->row < p->total ? (size_t)st->row : 0;
     p->group = (size_t)st->group;
-    choose_block(p, 0);
+    gradc_loop_block(p, 0);
     find_pairs(&e, e.free_list);
     find_last_users(&e);
     status = emit_all(&e);
     if (status != GRADC_OK)
         goto done;
-    choose_block(p, p->n_register);
+    gradc_loop_block(p, p->n_register);
     status = gradc_lower_rows(l, at, p);
     if (status != GRADC_OK)
         goto done;
     status = GRADC_ENOMEM;
-    find_periods(p);
-    choose_span(p);
+    gradc_loop_cut(p);
     p->acc_bytes = e.acc_bytes;
     gradc_lower_scratch(l, gradc_loop_scratch(p));
     const uint32_t n = p->n_op + p->n_load + p->n_reduce;

@@ -1,0 +1,130 @@
+/* cut.c -- a loop cut into blocks and tasks, by what it is and never by who runs it. */
+#include "base/pool.h"
+#include "run/loop.h"
+
+enum { REGISTERS_BYTES = 32768, LEAST_BLOCK = 64 };
+enum { ROWS_BYTES = 1 << 18 };
+/* Tasks that share a sum of rows, and rows that each has at least. */
+enum { MOST_SHARED = 16, LEAST_ROWS = 64 };
+
+/* Whether a reduction joins several blocks; then their size must be fixed, or the order
+ * of its sum would depend on what else is in the loop. */
+static bool joins_blocks(const gradc_loop *p)
+{
+    for (uint32_t i = 0; i < p->n_reduce; i++)
+        if (p->reduce[i].form == REDUCE_ALL ||
+            (p->reduce[i].form == REDUCE_ROWS && p->reduce[i].n > GRADC_BLOCK))
+            return true;
+    return false;
+}
+
+void gradc_loop_block(gradc_loop *p, uint32_t registers)
+{
+    size_t block = GRADC_BLOCK;
+    while (block > LEAST_BLOCK && !joins_blocks(p) &&
+           registers * block * sizeof(double) > REGISTERS_BYTES)
+        block /= 2;
+    if (p->row > 0 && p->row <= GRADC_BLOCK)
+        block = block < p->row ? p->row : block / p->row * p->row;
+    p->block = p->total < block ? p->total : block;
+    p->register_bytes = gradc_align((p->block ? p->block : 1) * sizeof(double));
+}
+
+/* After how many elements an operand repeats, as a bias does with every row. */
+static size_t period_of(const gradc_array *a)
+{
+    size_t period = 1;
+    for (int i = a->rank - 1; i > 0; i--)
+        period *= (size_t)a->dim[i];
+    return a->rank > 1 && a->stride[0] == 0 ? period : 0;
+}
+
+/* Operands whose period divides the block are loaded once a task; the block may be made
+ * to fit if no sum depends on its size. */
+static void find_periods(gradc_loop *p)
+{
+    if (p->row > p->block)
+        return;
+    for (uint32_t i = 0; i < p->n_load; i++) {
+        const size_t period = period_of(&p->load[i].from);
+        if (period > 0 && period <= p->block && p->row == 0 && !joins_blocks(p))
+            p->block = p->block / period * period;
+    }
+    for (uint32_t i = 0; i < p->n_load; i++) {
+        const size_t period = period_of(&p->load[i].from);
+        p->load[i].once =
+            period > 0 && p->block % period == 0 && p->panel % period == 0;
+    }
+}
+
+/* Elements of a task: fewer where each takes long, unless that changes how sums are
+ * joined. A sum of everything is a tree of blocks, of which tasks have powers of two. */
+static size_t task_elements(const gradc_loop *p)
+{
+    enum { SLOW = 16, HEAVY = 16, LEAST_SPAN = LOOP_SPAN / 8 };
+    size_t cost = 0, span = LOOP_SPAN;
+    for (uint32_t i = 0; i < p->n_reduce; i++)
+        if (p->reduce[i].form == REDUCE_ALL && (p->row > 0 || p->block != GRADC_BLOCK))
+            return LOOP_SPAN;
+    for (uint32_t i = 0; i < p->n_op; i++) {
+        const gradc_op op = p->op[i].op;
+        cost += op == GRADC_OP_input || gradc_op_is_cheap(op) ? 1 : SLOW;
+    }
+    for (; cost >= HEAVY && span > LEAST_SPAN; cost /= 2)
+        span /= 2;
+    return span;
+}
+
+/* Cuts a loop that adds rows into tasks: of whole groups, or of rows of the only group,
+ * whose sums are joined. In the latter case the order of sums depends on the cut, so it
+ * is by the shape alone; a task has rows enough that its sums are little beside them,
+ * and no task has a single row, which would be another form of product. */
+static void cut_rows(gradc_loop *p)
+{
+    const size_t most = p->group < p->total ? task_elements(p) : LOOP_SPAN;
+    p->span = p->total;
+    if (p->total < 2 * most || p->row == 0)
+        return;
+    if (p->group < p->total) {
+        p->span = p->group < most ? most / p->group * p->group : p->group;
+        return;
+    }
+    const size_t rows = p->total / p->row;
+    size_t each = (rows + MOST_SHARED - 1) / MOST_SHARED;
+    each = each * p->row < LOOP_SPAN ? LOOP_SPAN / p->row : each;
+    each = (each < LEAST_ROWS ? LEAST_ROWS : each + 15) / 16 * 16;
+    while (rows % each == 1)
+        each += 16;
+    if (each < rows) {
+        p->span = each * p->row;
+        p->shared = true;
+    }
+}
+
+/* Cuts a large space into tasks: whole blocks, and whole rows if they are reduced. */
+static void choose_span(gradc_loop *p)
+{
+    const size_t unit = p->row > p->block ? p->row : p->block;
+    const size_t most = task_elements(p);
+    p->span = p->total;
+    if (p->group > 0) {
+        cut_rows(p);
+    } else if (p->panel > 0) {
+        p->span = p->panel < LOOP_SPAN ? LOOP_SPAN / p->panel * p->panel : p->panel;
+        while (p->total % p->span == p->panel_row)
+            p->span += p->panel;
+    } else if (p->row_bytes > 0) {
+        /* the products' time is that of reading their rows */
+        for (p->span = p->block; p->span * p->row_bytes < ROWS_BYTES;)
+            p->span *= 2;
+    } else if (p->total >= 2 * most && unit < p->total) {
+        p->span = unit < most ? most / unit * unit : unit;
+    }
+    p->workers = p->span < p->total ? gradc_pool_workers() : 1;
+}
+
+void gradc_loop_cut(gradc_loop *p)
+{
+    find_periods(p);
+    choose_span(p);
+}
