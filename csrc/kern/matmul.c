@@ -27,7 +27,8 @@
  * bytes is in L2 wherever its elements lie, so that packing it does not pay; x whose
  * rows lie as the tile reads them is packed from LARGE bytes on, where L2 is small. */
 enum { DEPTH = 256, HEIGHT = V_BYTES == 64 ? 128 : 96, WIDTH = 1536 };
-enum { SMALL = 1280 << 10, LARGE = V_BYTES == 64 ? INT32_MAX : 256 << 10 };
+enum { SMALL = V_BYTES == 64 ? 1280 << 10 : 384 << 10 };
+enum { LARGE = V_BYTES == 64 ? INT32_MAX : 256 << 10 };
 
 typedef struct tile {
     size_t k;

@@ -58,7 +58,7 @@ static void find_periods(gradc_loop *p)
 }
 
 /* Elements of a task: fewer where each takes long, unless that changes how sums are
- * joined. A sum of everything is a tree of blocks, of which tasks have powers of two. */
+ * joined. A sum of everything is a tree of blocks; tasks are powers of two of them. */
 static size_t task_elements(const gradc_loop *p)
 {
     enum { SLOW = 16, HEAVY = 16, LEAST_SPAN = LOOP_SPAN / 8 };
