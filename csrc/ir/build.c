@@ -143,28 +143,30 @@ gradc_id gradc_reduce(gradc_graph *g, int op, gradc_id x, int n_axes, const int 
     return gradc_reshape(g, r, kept.rank, kept.dim);
 }
 
+/* The op on x along an axis, its first attribute; a second, if it has one, is 0. */
+static gradc_id along(gradc_graph *g, gradc_op op, gradc_id x, int axis, size_t n_attr)
+{
+    const char *name = gradc_op_get(op)->name;
+    if (!known(g, name, x))
+        return 0;
+    axis = resolve_axis(g, name, SHAPE(x), axis);
+    if (axis < 0)
+        return 0;
+    return gradc_graph_add(g, op, 1, &x, n_attr, (int64_t[]){axis, 0});
+}
+
 gradc_id gradc_arg(gradc_graph *g, int op, gradc_id x, int axis)
 {
     if (op < 0 || op >= GRADC_OP_COUNT || gradc_op_get(op)->step != GRADC_STEP_ARG) {
         gradc_fail(g, GRADC_EVALUE, "op %d: no argument of an extremum", op);
         return 0;
     }
-    if (!known(g, gradc_op_get(op)->name, x))
-        return 0;
-    axis = resolve_axis(g, gradc_op_get(op)->name, SHAPE(x), axis);
-    if (axis < 0)
-        return 0;
-    return gradc_graph_add(g, (gradc_op)op, 1, &x, 1, (int64_t[]){axis});
+    return along(g, (gradc_op)op, x, axis, 1);
 }
 
 gradc_id gradc_argsort(gradc_graph *g, gradc_id x, int axis)
 {
-    if (!known(g, "argsort", x))
-        return 0;
-    axis = resolve_axis(g, "argsort", SHAPE(x), axis);
-    if (axis < 0)
-        return 0;
-    return gradc_graph_add(g, GRADC_OP_argsort, 1, &x, 1, (int64_t[]){axis});
+    return along(g, GRADC_OP_argsort, x, axis, 1);
 }
 
 gradc_id gradc_searchsorted(gradc_graph *g, gradc_id x, gradc_id v, int right)
@@ -175,12 +177,7 @@ gradc_id gradc_searchsorted(gradc_graph *g, gradc_id x, gradc_id v, int right)
 
 gradc_id gradc_cumsum(gradc_graph *g, gradc_id x, int axis)
 {
-    if (!known(g, "cumsum", x))
-        return 0;
-    axis = resolve_axis(g, "cumsum", SHAPE(x), axis);
-    if (axis < 0)
-        return 0;
-    return gradc_graph_add(g, GRADC_OP_cumsum, 1, &x, 2, (int64_t[]){axis, 0});
+    return along(g, GRADC_OP_cumsum, x, axis, 2);
 }
 
 /* r_0 = x_0, r_i = x_i r_(i-1): the recurrence with y = (x_0, 0, 0, ...). */
