@@ -375,6 +375,14 @@ def test_recorded_order_of_any_values_is_numpys(name):
             np.testing.assert_array_equal(found, true)
 
 
+def test_recorded_search_for_a_number_compares_as_numpy_does():
+    """float32 values with a double: the number is not rounded to float32."""
+    a = np.array([0.1, 0.2, 0.3], np.float32)
+    for side in ("left", "right"):
+        found = pg.jit(lambda a, side=side: np.searchsorted(a, 0.1, side))(a)
+        assert found == np.searchsorted(a, 0.1, side) == 0
+
+
 @pytest.mark.parametrize("f", [lambda x: np.partition(x, 1), np.flatnonzero])
 def test_what_asks_for_numbers_under_jit_raises(f):
     with pytest.raises(pg.ConcretizationError):

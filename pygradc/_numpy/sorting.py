@@ -86,7 +86,8 @@ def searchsorted(a, v, side="left", sorter=None):
 
 
 def _search_deferred(a, v, side, sorter):
-    (a, v), _ = promote(graph_of(a, v), [a, v])
+    arrays = [x if isinstance(x, Expr) else np.asarray(x) for x in (a, v)]
+    (a, v), _ = promote(graph_of(a, v), arrays)
     if a.ndim != 1:
         raise error(errors.ShapeError, f"searchsorted: sorted array of {a.shape}")
     a = a if sorter is None else a[sorter]
