@@ -4,9 +4,15 @@ import numpy as np
 
 from pygradc import errors
 from pygradc._expr import Expr, convert, expr, lift, value_of
-from pygradc._lib import BOOL, DEFERRED, I64, check, error, lib
+from pygradc._lib import BOOL, I64, check, error, lib
 from pygradc._numpy.elementwise import where
-from pygradc._numpy.protocol import implements, implements_method, not_given, traced
+from pygradc._numpy.protocol import (
+    implements,
+    implements_method,
+    is_deferred,
+    not_given,
+    traced,
+)
 from pygradc._numpy.shaping import (
     axis_index,
     broadcast_to,
@@ -315,7 +321,7 @@ def take_along_axis(arr, indices, axis=-1):
         arr, axis = ravel(arr), 0
     axis = axis_index(axis, arr.ndim, "take_along_axis")
     places = np.arange(arr.size).reshape(arr.shape)
-    if isinstance(indices, Expr) and arr.graph.role(indices.id) & DEFERRED:
+    if is_deferred(indices):
         return _take_recorded(arr, indices, axis, places)
     return take_flat(arr, np.take_along_axis(places, value_of(indices), axis))
 

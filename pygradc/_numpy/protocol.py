@@ -10,7 +10,7 @@ import numpy as np
 
 from pygradc import errors
 from pygradc._expr import Expr, graph_of, lift
-from pygradc._lib import DTYPES, error
+from pygradc._lib import DEFERRED, DTYPES, error
 
 _functions = {}
 _ufuncs = {}
@@ -90,6 +90,11 @@ def absent(value):
 def traced(x, *others):
     """`x` as an Expr; if it is none, of the graph of `others`."""
     return x if type(x) is Expr else lift(graph_of(*others), x)
+
+
+def is_deferred(*arrays):
+    """Whether a value of `arrays` will be known only when a program runs."""
+    return any(isinstance(x, Expr) and x.graph.role(x.id) & DEFERRED for x in arrays)
 
 
 def not_given(**options):

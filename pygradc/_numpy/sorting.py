@@ -11,22 +11,17 @@ import numpy as np
 
 from pygradc import errors
 from pygradc._expr import Expr, expr, graph_of, lift, promote, value_of
-from pygradc._lib import DEFERRED, I64, error, lib
+from pygradc._lib import I64, error, lib
 from pygradc._numpy.elementwise import floating
 from pygradc._numpy.elementwise import where as select
 from pygradc._numpy.indexing import take_along_axis
-from pygradc._numpy.protocol import implements, traced
+from pygradc._numpy.protocol import implements, is_deferred, traced
 from pygradc._numpy.shaping import (
     axis_index,
     ravel,
     reshape_to,
     transpose,
 )
-
-
-def is_deferred(*arrays):
-    """Whether a value of `arrays` will be known only when a program runs."""
-    return any(isinstance(x, Expr) and x.graph.role(x.id) & DEFERRED for x in arrays)
 
 
 def order_of(x, axis):
