@@ -1,4 +1,4 @@
-"""Science: option prices, and a differential equation."""
+"""Science: option prices, bundle adjustment, and a differential equation."""
 
 import math
 
@@ -67,6 +67,68 @@ def black_scholes(n, rng):
         _price_by_hand,
         argnums=(0, 1, 2, 3, 4),
         loops=_price_loops,
+    )
+
+
+# ---- Bundle adjustment ----
+
+
+def _misfit(np, turns, points, shifts, seen):
+    """Points turned and shifted into their cameras, projected, beside what was seen."""
+    inside = np.matmul(turns, points)[:, :, 0] + shifts
+    return np.sum((inside[:, :2] / inside[:, 2:] - seen) ** 2)
+
+
+def _misfit_by_hand(turns, points, shifts, seen):
+    inside = (turns @ points)[:, :, 0] + shifts
+    scale = 1 / inside[:, 2:]
+    miss = inside[:, :2] * scale - seen
+    slope = np.empty_like(inside)
+    slope[:, :2] = 2 * miss * scale
+    slope[:, 2] = -np.sum(slope[:, :2] * inside[:, :2], 1) * scale[:, 0]
+    column = slope[:, :, None]
+    dp = np.swapaxes(turns, 1, 2) @ column
+    return np.sum(miss**2), column @ np.swapaxes(points, 1, 2), dp, slope
+
+
+def _misfit_loops(turns, points, shifts, seen):
+    n = len(turns)
+    value, dt, dp, ds = 0.0, np.empty((n, 3, 3)), np.zeros((n, 3, 1)), np.empty((n, 3))
+    inside = np.empty(3)
+    for i in range(n):
+        for k in range(3):
+            inside[k] = shifts[i, k]
+            for m in range(3):
+                inside[k] += turns[i, k, m] * points[i, m, 0]
+        scale, last = 1 / inside[2], 0.0
+        for k in range(2):
+            miss = inside[k] * scale - seen[i, k]
+            value += miss * miss
+            ds[i, k] = 2 * miss * scale
+            last -= ds[i, k] * inside[k] * scale
+        ds[i, 2] = last
+        for k in range(3):
+            for m in range(3):
+                dt[i, k, m] = ds[i, k] * points[i, m, 0]
+                dp[i, m, 0] += ds[i, k] * turns[i, k, m]
+    return value, dt, dp, ds
+
+
+@case("bundle", [100, 10_000])
+def bundle(n, rng):
+    """Reprojection error of n observations: a product of a 3x3 matrix in each."""
+    turns = np.linalg.qr(rng.normal(size=(n, 3, 3)))[0]
+    shifts = rng.normal(size=(n, 3)) + np.array([0, 0, 8.0])
+    return Problem(
+        _misfit,
+        (turns, rng.normal(size=(n, 3, 1)), shifts, rng.normal(size=(n, 2))),
+        _misfit_by_hand,
+        argnums=(0, 1, 2),
+        loops=_misfit_loops,
+        without={
+            "casadi": "has no arrays of three axes",
+            "pytensor": "refuses the gradient of the product with a column",
+        },
     )
 
 

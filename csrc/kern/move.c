@@ -54,20 +54,25 @@ INLINE void move_short(T *r, const T *x, bool splats, size_t n)
     memcpy(r + i, &v, (n - i) * sizeof(T));
 }
 
+/* Blocks of rows: where each begins, in elements, and how many there are. */
+typedef struct nest {
+    int64_t rows, r_row, x_row;
+    int64_t blocks, r_block, x_block;
+} nest;
+
 /* Rows of that many elements, whose length costs more to look at than to move. */
-typedef void short_rows_fn(T *r, int64_t r_row, const T *x, int64_t x_row, bool splats,
-                           int64_t rows);
+typedef void short_rows_fn(T *r, const T *x, bool splats, nest d);
 
 #define SHORT_ROWS(n)                                                                  \
-    static void short_rows_##n(T *r, int64_t r_row, const T *x, int64_t x_row,         \
-                               bool splats, int64_t rows)                              \
+    static void short_rows_##n(T *r, const T *x, bool splats, nest d)                  \
     {                                                                                  \
-        if (splats)                                                                    \
-            for (int64_t i = 0; i < rows; i++)                                         \
-                move_short(r + i * r_row, x + i * x_row, true, n);                     \
-        else                                                                           \
-            for (int64_t i = 0; i < rows; i++)                                         \
-                move_short(r + i * r_row, x + i * x_row, false, n);                    \
+        for (; d.blocks > 0; d.blocks--, r += d.r_block, x += d.x_block)               \
+            if (splats)                                                                \
+                for (int64_t i = 0; i < d.rows; i++)                                   \
+                    move_short(r + i * d.r_row, x + i * d.x_row, true, n);             \
+            else                                                                       \
+                for (int64_t i = 0; i < d.rows; i++)                                   \
+                    move_short(r + i * d.r_row, x + i * d.x_row, false, n);            \
     }
 SHORT_ROWS(2)
 SHORT_ROWS(3)
@@ -124,6 +129,28 @@ INLINE bool walk_next(const walk *w, int inner, int64_t *at, int64_t *ri, int64_
     return false;
 }
 
+INLINE int64_t min_of(int64_t x, int64_t y) { return x < y ? x : y; }
+
+/* Whole short rows from the beginning of one on, over up to two axes; how many elements
+ * that were. Leaves `at` and `xi` at the last of the rows. */
+INLINE int64_t load_short(const walk *w, T *r, const T *x, int64_t left, int64_t *at,
+                          int64_t *xi)
+{
+    const int row = w->rank - 2;
+    const int64_t n = w->dim[row + 1];
+    const int64_t rows = min_of(left / n, w->dim[row] - at[row]);
+    nest d = {rows, n, w->xs[row], 1, rows * n, 0};
+    const T *from = x + *xi;
+    if (row > 0 && rows == w->dim[row]) {
+        d.blocks = min_of(left / d.r_block, w->dim[row - 1] - at[row - 1]);
+        d.x_block = w->xs[row - 1];
+        at[row - 1] += d.blocks - 1, *xi += (d.blocks - 1) * d.x_block;
+    }
+    at[row] += rows - 1, *xi += (rows - 1) * d.x_row;
+    short_rows[n](r, from, w->xs[row + 1] == 0, d);
+    return d.blocks * d.r_block;
+}
+
 static void load(void *rp, const void *xp, int rank, const int64_t *dim,
                  const int64_t *stride, size_t begin, size_t n)
 {
@@ -158,11 +185,7 @@ static void load(void *rp, const void *xp, int rank, const int64_t *dim,
         const int64_t room = w.dim[last] - from;
         int64_t run = room < left ? room : left;
         if (rows_are_short && run == w.dim[last]) {
-            const int64_t most = w.dim[last - 1] - at[last - 1];
-            const int64_t rows = left / run < most ? left / run : most;
-            short_rows[run](r, run, x + xi, w.xs[last - 1], step == 0, rows);
-            at[last - 1] += rows - 1, xi += (rows - 1) * w.xs[last - 1];
-            run *= rows;
+            run = load_short(&w, r, x, left, at, &xi);
         } else {
             move_run(r, 1, x + xi + from * step, step, run);
         }
@@ -233,6 +256,20 @@ static bool walk_pair(walk *w)
     return false;
 }
 
+/* Short rows, two axes of them at a time if there are so many. */
+static void copy_short(const walk *w, T *r, const T *x)
+{
+    const int last = w->rank - 1, inner = last < 2 ? 2 : 3;
+    nest d = {w->dim[last - 1], w->rs[last - 1], w->xs[last - 1], 1, 0, 0};
+    if (inner == 3)
+        d.blocks = w->dim[last - 2], d.r_block = w->rs[last - 2],
+        d.x_block = w->xs[last - 2];
+    int64_t at[RANK_MAX] = {0}, ri = 0, xi = 0;
+    do
+        short_rows[w->dim[last]](r + ri, x + xi, w->xs[last] == 0, d);
+    while (walk_next(w, inner, at, &ri, &xi));
+}
+
 static void copy(void *rp, const int64_t *r_stride, const void *xp,
                  const int64_t *x_stride, int rank, const int64_t *dim)
 {
@@ -253,10 +290,7 @@ static void copy(void *rp, const int64_t *r_stride, const void *xp,
                             w.dim[last]);
         while (walk_next(&w, 2, at, &ri, &xi));
     else if (is_short(&w))
-        do
-            short_rows[w.dim[last]](r + ri, w.rs[last - 1], x + xi, w.xs[last - 1],
-                                    w.xs[last] == 0, w.dim[last - 1]);
-        while (walk_next(&w, 2, at, &ri, &xi));
+        copy_short(&w, r, x);
     else
         do
             move_run(r + ri, w.rs[last], x + xi, w.xs[last], w.dim[last]);

@@ -1,5 +1,5 @@
 /* test_move.c -- copies and gathers so large that programs cut them into tasks, for any
- * number of threads, against element by element moves. */
+ * number of threads, and the kernels on short axes, against element by element moves. */
 #include "kernels.h"
 
 /* Runs `r` of `g` on one or two arguments; the message of its status is in `msg`. */
@@ -55,6 +55,53 @@ static void test_transposes(int type)
     for (size_t i = 0; i < sizeof dims / sizeof *dims; i++)
         for (size_t k = 0; k < sizeof perms / sizeof *perms; k++)
             check_transpose(type, dims[i], perms[k]);
+}
+
+/* Offset in elements of element `index`, in C order, of an array. */
+static int64_t offset(int rank, const int64_t *dim, const int64_t *stride,
+                      int64_t index)
+{
+    int64_t at = 0;
+    for (int a = rank - 1; a >= 0; index /= dim[a], a--)
+        at += index % dim[a] * stride[a];
+    return at;
+}
+
+/* Loads of any part of arrays with short axes, and copies of them into other orders. */
+static void check_nest(int isa, int type)
+{
+    enum { RANK = 4, MOST = 9 };
+    const gradc_move_table *move = all[isa].move[type];
+    const int rank = 1 + (int)below(RANK);
+    int64_t dim[RANK], x_stride[RANK], r_stride[RANK], n = 1, reach = 1;
+    for (int a = rank - 1; a >= 0; a--) {
+        dim[a] = 1 + below(MOST);
+        r_stride[a] = n; /* axes in C order; padded below */
+        n *= dim[a];
+        x_stride[a] = below(3) == 0 ? 0 : below(4) == 0 ? reach * 2 : reach;
+        reach += (dim[a] - 1) * x_stride[a];
+    }
+    void *x = make_random(type, (size_t)reach);
+    void *got = make(type, (size_t)(3 * n)), *want = make(type, (size_t)(3 * n));
+    memset(got, 0, (size_t)(3 * n) * size_of[type]);
+    memset(want, 0, (size_t)(3 * n) * size_of[type]);
+    const int64_t begin = below(n), count = 1 + below(n - begin);
+    for (int64_t i = 0; i < count; i++)
+        set(type, want, i, get(type, x, offset(rank, dim, x_stride, begin + i)));
+    move->load(got, x, rank, dim, x_stride, (size_t)begin, (size_t)count);
+    CHECK(memcmp(got, want, (size_t)(3 * n) * size_of[type]) == 0, "load %s %s",
+          all[isa].isa, type_name[type]);
+    for (int a = 0; a < rank - 1; a++) /* rows apart */
+        r_stride[a] *= 3;
+    for (int64_t i = 0; i < n; i++)
+        set(type, want, offset(rank, dim, r_stride, i),
+            get(type, x, offset(rank, dim, x_stride, i)));
+    for (int64_t i = 0; i < n; i++) /* what lies between the rows stays */
+        set(type, got, offset(rank, dim, r_stride, i), 0);
+    move->copy(got, r_stride, x, x_stride, rank, dim);
+    CHECK(memcmp(got, want, (size_t)(3 * n) * size_of[type]) == 0, "copy %s %s",
+          all[isa].isa, type_name[type]);
+    free(x), free(got), free(want);
 }
 
 /* Indices are right but for one in `bad`, or none. */
@@ -114,6 +161,9 @@ int main(void)
     for (int type = 0; type < TYPES; type++) {
         test_transposes(type);
         test_gathers(type);
+        for (int isa = 0; isa < ISAS; isa++)
+            for (int i = 0; usable(isa) && i < 2000; i++)
+                check_nest(isa, type);
     }
     return check_report();
 }
