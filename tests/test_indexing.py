@@ -118,3 +118,25 @@ def test_products_with_the_same_rows_in_another_order(f):
     rng = np.random.default_rng(5)
     args = [rng.normal(size=s) for s in ((4000, 20), (20,), (4000,))]
     np.testing.assert_allclose(pg.jit(f)(*args), f(*args), rtol=1e-11, atol=1e-9)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_large_pads_and_joins_on_any_number_of_threads(threads):
+    x = np.random.default_rng(7).normal(size=(700, 301))
+    cuts = np.s_[::-1], np.s_[600:3:-7, 1::2], np.s_[3:4, ::-3], np.s_[10:690, 5:6]
+    before = pg.num_threads()
+    pg.set_num_threads(threads)
+    try:
+        for cut in cuts:
+            slope = np.zeros_like(x)
+            slope[cut] = np.cos(x[cut])
+            got = pg.jit(pg.grad(lambda x, cut=cut: np.sum(np.sin(x[cut]))))(x)
+            np.testing.assert_allclose(got, slope, rtol=1e-14)
+        for join in (
+            lambda x: np.pad(x, ((3, 5), (2, 7))),
+            lambda x: np.concatenate([x, x[::-1]]),
+            lambda x: np.concatenate([x[:, ::-1], x.T.reshape(x.shape)], axis=1),
+        ):
+            np.testing.assert_array_equal(pg.jit(join)(x), join(x))
+    finally:
+        pg.set_num_threads(before)

@@ -356,6 +356,29 @@ def test_results_are_the_same_bytes_for_any_number_of_threads():
         pg.set_num_threads(before)
 
 
+@pytest.mark.parametrize("shape", [(700, 301), (3, 40_000), (40_003, 2), (2, 700, 99)])
+def test_long_lines_are_scanned_the_same_on_any_number_of_threads(shape):
+    x = 1 + 0.1 * np.random.default_rng(5).normal(size=shape)
+    x[0, 1], x[-1, -1] = -0.5, np.nan
+
+    def f(x):
+        axes = range(x.ndim)
+        sums = [np.cumsum(x, a) for a in axes] + [np.cumprod(x, a) for a in axes]
+        return sums, [h(x, a) for h in (np.argmax, np.argmin) for a in axes]
+
+    (sums, places), before = f(x), pg.num_threads()
+    try:
+        for n in (1, 2, 8):
+            pg.set_num_threads(n)
+            got_sums, got_places = pg.jit(f)(x)
+            for got, right in zip(got_sums, sums, strict=True):
+                np.testing.assert_allclose(got, right, rtol=1e-11, atol=1e-300)
+            for got, right in zip(got_places, places, strict=True):
+                np.testing.assert_array_equal(got, right)
+    finally:
+        pg.set_num_threads(before)
+
+
 def test_a_sum_is_the_same_bytes_whatever_it_is_compiled_with():
     x = np.random.default_rng(4).normal(size=(41, 170))
     alone = pg.jit(np.sum)(x)

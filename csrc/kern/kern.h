@@ -84,15 +84,21 @@ typedef struct gradc_move_table {
 } gradc_move_table;
 
 /* Along the middle axis of contiguous (outer, n, inner) arrays. */
+/* Lines along an axis: `outer` groups of `inner` lines side by side, whose n elements
+ * are `row` >= inner apart; a group follows the other. inner is row where row is 1. */
+typedef struct gradc_lines {
+    size_t outer, n, inner, row;
+} gradc_lines;
+
 typedef struct gradc_scan_table {
-    void (*cumsum)(void *r, const void *x, size_t outer, size_t n, size_t inner,
-                   int reverse);
+    void (*cumsum)(void *r, const void *x, const gradc_lines *d, int reverse);
     /* r_0 = y_0, r_i = x_i r_(i-1) + y_i; reverse starts at the last element */
-    void (*recur)(void *r, const void *x, const void *y, size_t outer, size_t n,
-                  size_t inner, int reverse);
-    /* position of the first largest / smallest element; the first NaN wins */
-    void (*argmax)(int64_t *r, const void *x, size_t outer, size_t n, size_t inner);
-    void (*argmin)(int64_t *r, const void *x, size_t outer, size_t n, size_t inner);
+    void (*recur)(void *r, const void *x, const void *y, const gradc_lines *d,
+                  int reverse);
+    /* position of the first largest / smallest element, `row` of them to a group; the
+     * first NaN wins */
+    void (*argmax)(int64_t *r, const void *x, const gradc_lines *d);
+    void (*argmin)(int64_t *r, const void *x, const gradc_lines *d);
 } gradc_scan_table;
 
 /* NaN is last; equal elements keep their order. */

@@ -1,9 +1,9 @@
 /* scan.c -- along the middle axis of (outer, n, inner): sums so far, first-order
  * recurrences, and the positions of extremes.
  *
- * With inner == 1 a scan is one chain of dependent operations and is written so; else
- * CHUNK neighbouring columns are carried along together in accumulators. float32 is
- * accumulated in double and rounded at each store. */
+ * With inner == 1 a scan is one chain of dependent operations, and TOGETHER lines go
+ * side by side; else CHUNK neighbouring columns are carried along in accumulators.
+ * float32 is accumulated in double and rounded at each store. */
 #include "kern/kern.h"
 #include "kern/simd.h"
 
@@ -45,58 +45,87 @@ INLINE void scan_row(Acc *acc, T *r, const T *x, const T *y, size_t count)
     }
 }
 
-/* The first row must not meet x, which may be NaN there. */
-INLINE void scan_line(T *r, const T *x, const T *y, size_t n, ptrdiff_t step)
+/* Chains that the processor can have under way at once. */
+enum { TOGETHER = 4 };
+
+/* `count` lines, `apart` from each other. The first element must not meet x, which may
+ * be NaN there. */
+INLINE void scan_lines(T *r, const T *x, const T *y, size_t n, ptrdiff_t step,
+                       ptrdiff_t apart, int count)
 {
-    wrap a = (wrap)(Acc)*y;
-    *r = (T)(Acc)a;
+    wrap a[TOGETHER];
+    for (int l = 0; l < count; l++) {
+        a[l] = (wrap)(Acc)y[l * apart];
+        r[l * apart] = (T)(Acc)a[l];
+    }
     for (size_t i = 1; i < n; i++) {
         r += step, y += step;
         if (x)
-            a *= (wrap)(Acc) * (x += step);
-        a += (wrap)(Acc)*y;
-        *r = (T)(Acc)a;
+            x += step;
+#pragma GCC unroll 4
+        for (int l = 0; l < count; l++) {
+            if (x)
+                a[l] *= (wrap)(Acc)x[l * apart];
+            a[l] += (wrap)(Acc)y[l * apart];
+            r[l * apart] = (T)(Acc)a[l];
+        }
     }
 }
 
-INLINE void scan(T *r, const T *x, const T *y, size_t outer, size_t n, size_t inner,
-                 int reverse)
+/* `count` <= CHUNK columns, from the row that comes first. */
+INLINE void scan_columns(T *r, const T *x, const T *y, size_t n, ptrdiff_t step,
+                         size_t count)
 {
-    if (n == 0 || inner == 0)
+    Acc acc[CHUNK];
+    for (size_t c = 0; c < count; c++)
+        acc[c] = 0;
+    scan_row(acc, r, NULL, y, count);
+    for (size_t i = 1; i < n; i++) {
+        r += step, y += step;
+        if (x)
+            x += step;
+        scan_row(acc, r, x, y, count);
+    }
+}
+
+INLINE void scan(T *r, const T *x, const T *y, const gradc_lines *d, int reverse)
+{
+    if (d->n == 0)
         return;
-    const ptrdiff_t step = reverse ? -(ptrdiff_t)inner : (ptrdiff_t)inner;
-    const size_t first = reverse ? (n - 1) * inner : 0;
-    for (size_t o = 0; o < outer; o++) {
-        const size_t begin = o * n * inner + first;
-        if (inner == 1) {
-            scan_line(r + begin, x ? x + begin : NULL, y + begin, n, step);
+    const ptrdiff_t block = (ptrdiff_t)(d->n * d->row);
+    const ptrdiff_t step = reverse ? -(ptrdiff_t)d->row : (ptrdiff_t)d->row;
+    const ptrdiff_t first = reverse ? block - (ptrdiff_t)d->row : 0;
+    r += first, y += first;
+    if (x)
+        x += first;
+    for (size_t o = 0; o < d->outer;) {
+        const ptrdiff_t at = (ptrdiff_t)o * block;
+        if (d->inner == 1 && o + TOGETHER <= d->outer) {
+            scan_lines(r + at, x ? x + at : NULL, y + at, d->n, step, block, TOGETHER);
+            o += TOGETHER;
             continue;
         }
-        for (size_t j = 0; j < inner; j += CHUNK) {
-            const size_t count = inner - j < CHUNK ? inner - j : CHUNK;
-            Acc acc[CHUNK];
-            ptrdiff_t at = (ptrdiff_t)(begin + j);
-            for (size_t c = 0; c < count; c++)
-                acc[c] = 0;
-            scan_row(acc, r + at, NULL, y + at, count);
-            for (size_t i = 1; i < n; i++) {
-                at += step;
-                scan_row(acc, r + at, x ? x + at : NULL, y + at, count);
+        if (d->inner == 1)
+            scan_lines(r + at, x ? x + at : NULL, y + at, d->n, step, block, 1);
+        else
+            for (size_t j = 0; j < d->inner; j += CHUNK) {
+                const size_t count = d->inner - j < CHUNK ? d->inner - j : CHUNK;
+                const ptrdiff_t i = at + (ptrdiff_t)j;
+                scan_columns(r + i, x ? x + i : NULL, y + i, d->n, step, count);
             }
-        }
+        o++;
     }
 }
 
-static void cumsum(void *r, const void *x, size_t outer, size_t n, size_t inner,
-                   int reverse)
+static void cumsum(void *r, const void *x, const gradc_lines *d, int reverse)
 {
-    scan(r, NULL, x, outer, n, inner, reverse);
+    scan(r, NULL, x, d, reverse);
 }
 
-static void recur(void *r, const void *x, const void *y, size_t outer, size_t n,
-                  size_t inner, int reverse)
+static void recur(void *r, const void *x, const void *y, const gradc_lines *d,
+                  int reverse)
 {
-    scan(r, x, y, outer, n, inner, reverse);
+    scan(r, x, y, d, reverse);
 }
 #endif
 
@@ -113,37 +142,75 @@ INLINE bool beats(T x, T best, bool largest)
     return (largest ? x > best : x < best) || (IS_NAN(x) && !IS_NAN(best));
 }
 
-INLINE bool any_beats(const T *x, T best, size_t n, bool largest)
+INLINE bool any_lane(vm m)
 {
-    vm any = {0};
-    const vt b = v_set(best);
-    for (size_t i = 0; i < n; i += W) {
-        const vt v = v_load(x + i);
-        any |= (vm)(largest ? v > b : v < b) | (vm)IS_NAN(v);
-    }
     int64_t word[V_BYTES / 8], all = 0;
-    memcpy(word, &any, sizeof word);
+    memcpy(word, &m, sizeof word);
     for (size_t i = 0; i < V_BYTES / 8; i++)
         all |= word[i];
     return all != 0;
 }
 
-/* Records are rare in most data, so blocks without one are passed over quickly. */
+enum { BLOCK = 4 * W };
+
+/* The first x[i] that is `value`, or NaN if that is; there is one. */
+INLINE size_t first_like(const T *x, size_t n, T value)
+{
+    const vt v = v_set(value);
+    size_t i = 0;
+    for (; i + BLOCK <= n; i += BLOCK) {
+        vm found = {0};
+        for (size_t k = 0; k < BLOCK; k += W) {
+            const vt y = v_load(x + i + k);
+            found |= IS_NAN(value) ? (vm)IS_NAN(y) : (vm)(y == v);
+        }
+        if (any_lane(found))
+            break;
+    }
+    while (IS_NAN(value) ? !IS_NAN(x[i]) : x[i] != value)
+        i++;
+    return i;
+}
+
+/* The extreme of BLOCK elements or more, or NaN if there is one. */
+INLINE T extreme(const T *x, size_t n, bool largest)
+{
+    vt best[BLOCK / W];
+    vm nan = {0};
+    size_t i = n - BLOCK; /* the last block first: it may meet the one before */
+    for (size_t k = 0; k < BLOCK / W; k++)
+        best[k] = v_load(x + i + k * W), nan |= (vm)IS_NAN(best[k]);
+    for (i = 0; i + BLOCK < n; i += BLOCK)
+#pragma GCC unroll 4
+        for (size_t k = 0; k < BLOCK / W; k++) {
+            const vt v = v_load(x + i + k * W);
+            best[k] = v_select((vm)(largest ? v > best[k] : v < best[k]), v, best[k]);
+            nan |= (vm)IS_NAN(v);
+        }
+    T lane[BLOCK], r;
+    memcpy(lane, best, sizeof lane);
+    r = lane[0];
+    for (size_t k = 1; k < BLOCK; k++)
+        r = (largest ? lane[k] > r : lane[k] < r) ? lane[k] : r;
+#if IS_FLOAT
+    return any_lane(nan) ? (T)NAN : r;
+#else
+    return r;
+#endif
+}
+
 INLINE int64_t arg_line(const T *x, size_t n, bool largest)
 {
-    enum { STRIDE = 8 * W };
-    size_t best = 0, i = 1;
-    while (i < n && !IS_NAN(x[best])) {
-        if (i + STRIDE <= n && !any_beats(x + i, x[best], STRIDE, largest)) {
-            i += STRIDE;
-            continue;
-        }
-        const size_t end = i + STRIDE <= n ? i + STRIDE : n;
-        for (; i < end; i++)
-            if (beats(x[i], x[best], largest))
-                best = i;
+    if (n >= BLOCK)
+        return (int64_t)first_like(x, n, extreme(x, n, largest));
+    int64_t best = 0;
+    T value = x[0];
+    for (size_t i = 1; i < n; i++) {
+        const bool won = beats(x[i], value, largest);
+        best = won ? (int64_t)i : best;
+        value = won ? x[i] : value;
     }
-    return (int64_t)best;
+    return best;
 }
 
 /* `count` columns of one row against the best so far of each. */
@@ -166,33 +233,32 @@ INLINE void arg_row(Acc *best, int64_t *r, const T *x, int64_t row, size_t count
             best[j] = (Acc)x[j], r[j] = row;
 }
 
-INLINE void arg(int64_t *r, const T *x, size_t outer, size_t n, size_t inner,
-                bool largest)
+INLINE void arg(int64_t *r, const T *x, const gradc_lines *d, bool largest)
 {
-    for (size_t o = 0; o < outer; o++, x += n * inner, r += inner) {
-        if (inner == 1) {
-            *r = arg_line(x, n, largest);
+    for (size_t o = 0; o < d->outer; o++, x += d->n * d->row, r += d->row) {
+        if (d->inner == 1) { /* and so is d->row */
+            *r = arg_line(x, d->n, largest);
             continue;
         }
-        for (size_t j = 0; j < inner; j += CHUNK) {
-            const size_t count = inner - j < CHUNK ? inner - j : CHUNK;
+        for (size_t j = 0; j < d->inner; j += CHUNK) {
+            const size_t count = d->inner - j < CHUNK ? d->inner - j : CHUNK;
             Acc best[CHUNK];
             for (size_t c = 0; c < count; c++)
                 best[c] = (Acc)x[j + c], r[j + c] = 0;
-            for (size_t i = 1; i < n; i++)
-                arg_row(best, r + j, x + i * inner + j, (int64_t)i, count, largest);
+            for (size_t i = 1; i < d->n; i++)
+                arg_row(best, r + j, x + i * d->row + j, (int64_t)i, count, largest);
         }
     }
 }
 
-static void argmax(int64_t *r, const void *x, size_t outer, size_t n, size_t inner)
+static void argmax(int64_t *r, const void *x, const gradc_lines *d)
 {
-    arg(r, x, outer, n, inner, true);
+    arg(r, x, d, true);
 }
 
-static void argmin(int64_t *r, const void *x, size_t outer, size_t n, size_t inner)
+static void argmin(int64_t *r, const void *x, const gradc_lines *d)
 {
-    arg(r, x, outer, n, inner, false);
+    arg(r, x, d, false);
 }
 
 extern const gradc_scan_table KERNEL_TABLE(scan);

@@ -1,4 +1,4 @@
-/* copy.c -- a view copied to contiguous memory, in tasks if it is large.
+/* copy.c -- a view copied to contiguous memory or a region of it, in tasks if large.
  *
  * Tasks are pieces of the longest axis; the kernel chooses the order of the walk, so
  * that a transposed matrix is read and written in whole cache lines. */
@@ -67,32 +67,45 @@ static void cut(copy_step *c)
 {
     const gradc_array *a = &c->from;
     const size_t bytes = c->n * c->element;
-    int64_t size = 1;
-    for (int i = a->rank - 1; i >= 0; size *= a->dim[i], i--) {
-        c->to_stride[i] = size;
+    for (int i = a->rank - 1; i >= 0; i--)
         if (a->dim[i] > a->dim[c->axis])
             c->axis = i;
-    }
     const size_t units = a->rank > 0 ? (size_t)a->dim[c->axis] / UNIT : 0;
     c->pieces = bytes / TASK_BYTES < MOST ? bytes / TASK_BYTES : MOST;
     c->pieces = c->pieces < units ? c->pieces : units;
     c->pieces = c->pieces > 1 ? c->pieces : 1;
 }
 
-gradc_status gradc_lower_copy(gradc_lowering *l, const gradc_view *v, gradc_ref to)
+static gradc_status lower_copy(gradc_lowering *l, const gradc_view *v, gradc_ref to,
+                               const int64_t *stride, const char *name)
 {
     copy_step *c = gradc_lower_get(l, sizeof *c);
     if (c == NULL)
         return GRADC_ENOMEM;
-    GRADC_TRY(gradc_lower_array(l, v, true, &c->from));
+    GRADC_TRY(gradc_lower_array(l, v, stride == NULL, &c->from));
     c->to = to;
     c->n = (size_t)v->shape.size;
     c->element = gradc_dtype_size(c->from.dtype);
     c->move = l->kernels->move[c->from.dtype];
     cut(c);
+    int64_t size = 1;
+    for (int i = c->from.rank - 1; i >= 0; size *= c->from.dim[i], i--)
+        c->to_stride[i] = stride != NULL ? stride[i] : size;
     const size_t bytes = c->n * c->element;
-    c->flat = gradc_view_is_flat(v) && c->pieces == 1 ? bytes : 0;
-    GRADC_TRY(gradc_lower_step(l, "copy", run_copy, c));
+    const bool plain = stride == NULL && gradc_view_is_flat(v);
+    c->flat = plain && c->pieces == 1 ? bytes : 0;
+    GRADC_TRY(gradc_lower_step(l, name, run_copy, c));
     gradc_lower_traffic(l, bytes, bytes);
     return GRADC_OK;
+}
+
+gradc_status gradc_lower_copy(gradc_lowering *l, const gradc_view *v, gradc_ref to)
+{
+    return lower_copy(l, v, to, NULL, "copy");
+}
+
+gradc_status gradc_lower_region(gradc_lowering *l, const gradc_view *v, gradc_ref to,
+                                const int64_t *stride, const char *name)
+{
+    return lower_copy(l, v, to, stride, name);
 }

@@ -60,6 +60,10 @@ gradc_status gradc_lower_flat(gradc_lowering *l, gradc_id x, gradc_ref *out);
 /* A step that copies the view v to contiguous memory at `to`. */
 gradc_status gradc_lower_copy(gradc_lowering *l, const gradc_view *v, gradc_ref to);
 
+/* A step called `name` that copies v to elements `stride` apart from `to` on. */
+gradc_status gradc_lower_region(gradc_lowering *l, const gradc_view *v, gradc_ref to,
+                                const int64_t *stride, const char *name);
+
 /* The product r, a matmul node, as a task without pointers, and its operands. */
 gradc_status gradc_lower_task(gradc_lowering *l, gradc_id r, gradc_matmul_task *task,
                               gradc_array *x, gradc_array *y);

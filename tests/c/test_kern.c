@@ -330,8 +330,14 @@ static void check_scan(const tables *s, int type, extent e, int reverse)
     const size_t count = e.outer * e.n * e.inner;
     void *x = make_random(type, count), *y = make_random(type, count);
     void *sums = make(type, count), *chain = make(type, count);
-    s->scan[type]->cumsum(sums, y, e.outer, e.n, e.inner, reverse);
-    s->scan[type]->recur(chain, x, y, e.outer, e.n, e.inner, reverse);
+    const gradc_lines part[] = {{e.outer, e.n, e.inner / 2, e.inner},
+                                {e.outer, e.n, e.inner - e.inner / 2, e.inner}};
+    for (int k = 0; k < 2; k++) {
+        const size_t at = k * (e.inner / 2) * size_of[type];
+        s->scan[type]->cumsum((char *)sums + at, (char *)y + at, &part[k], reverse);
+        s->scan[type]->recur((char *)chain + at, (char *)x + at, (char *)y + at,
+                             &part[k], reverse);
+    }
     const bool integer = type == GRADC_I64;
     bool good = true;
     for (size_t line = 0; line < e.outer * e.inner; line++) {
@@ -371,8 +377,14 @@ static void check_arg(const tables *s, int type, extent e)
         const bool nan = type <= GRADC_F32 && below(200) == 0;
         set(type, x, (int64_t)i, nan ? NAN : below(type == GRADC_BOOL ? 2 : 50));
     }
-    s->scan[type]->argmax(most, x, e.outer, e.n, e.inner);
-    s->scan[type]->argmin(least, x, e.outer, e.n, e.inner);
+    const size_t half = e.inner < 4 ? 0 : e.inner / 2; /* no piece of one column */
+    const gradc_lines part[] = {{e.outer, e.n, half, e.inner},
+                                {e.outer, e.n, e.inner - half, e.inner}};
+    for (int k = 0; k < 2; k++) {
+        const char *from = (const char *)x + k * half * size_of[type];
+        s->scan[type]->argmax(most + k * half, from, &part[k]);
+        s->scan[type]->argmin(least + k * half, from, &part[k]);
+    }
     for (size_t line = 0; line < lines; line++) {
         int64_t hi = 0, lo = 0;
         long double top = 0, bottom = 0;
