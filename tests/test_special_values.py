@@ -436,6 +436,17 @@ def test_prod_with_zeros_is_exact_at_both_orders(x, dtype):
     assert_hessians(np.prod, x, second)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(3,), (3, 1), (3, 5), (5, 3), (2, 3, 7)])
+def test_scans_keep_the_sign_of_zero(shape, dtype):
+    x = np.resize(np.array([-0.0, -1, 0.0, 2, -0.0, 0.0, -3], dtype), shape)
+    for axis in range(x.ndim):
+        for f in (np.cumsum, np.cumprod):
+            got, right = pg.jit(lambda x, f=f, axis=axis: f(x, axis))(x), f(x, axis)
+            np.testing.assert_array_equal(np.signbit(got), np.signbit(right))
+            np.testing.assert_array_equal(got, right)
+
+
 @pytest.mark.parametrize("x", ZEROS_AMONG_FACTORS)
 def test_cumprod_with_zeros_is_exact_at_both_orders(x, dtype):
     x = np.array(x, dtype)

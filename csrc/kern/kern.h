@@ -92,7 +92,8 @@ typedef struct gradc_lines {
 
 typedef struct gradc_scan_table {
     void (*cumsum)(void *r, const void *x, const gradc_lines *d, int reverse);
-    /* r_0 = y_0, r_i = x_i r_(i-1) + y_i; reverse starts at the last element */
+    /* r_0 = y_0, r_i = x_i r_(i-1) + y_i, where y_i = 0 leaves the product's sign to a
+     * zero; reverse starts at the last element */
     void (*recur)(void *r, const void *x, const void *y, const gradc_lines *d,
                   int reverse);
     /* position of the first largest / smallest element, `row` of them to a group; the

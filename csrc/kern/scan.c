@@ -26,21 +26,34 @@ typedef uint64_t wrap; /* integers wrap */
 typedef uacc vwrap;
 #endif
 
+/* What is added to a product: of y = 0 nothing, so that a product -0 keeps its sign. */
+#if IS_FLOAT
+INLINE vacc term_of(vacc y)
+{
+    return v_acc_select((macc)(y == 0), -0.0 - (vacc){0}, y);
+}
+INLINE Acc term(Acc y) { return y == 0 ? -0.0 : y; }
+#else
+INLINE vacc term_of(vacc y) { return y; }
+INLINE Acc term(Acc y) { return y; }
+#endif
+
 /* acc = x acc + y, or acc + y without x; r = acc rounded; for `count` columns. */
 INLINE void scan_row(Acc *acc, T *r, const T *x, const T *y, size_t count)
 {
     size_t j = 0;
     for (; j + W_ACC <= count; j += W_ACC) {
         vwrap a = (vwrap)from_memory(acc + j);
+        const vacc v = v_acc_load(y + j);
         if (x)
             a *= (vwrap)v_acc_load(x + j);
-        a += (vwrap)v_acc_load(y + j);
+        a += (vwrap)(x ? term_of(v) : v);
         memcpy(acc + j, &a, sizeof a);
         v_acc_store(r + j, (vacc)a);
     }
     for (; j < count; j++) {
         const wrap a = x ? (wrap)acc[j] * (wrap)(Acc)x[j] : (wrap)acc[j];
-        acc[j] = (Acc)(a + (wrap)(Acc)y[j]);
+        acc[j] = (Acc)(a + (wrap)(x ? term(y[j]) : (Acc)y[j]));
         r[j] = (T)acc[j];
     }
 }
@@ -66,7 +79,7 @@ INLINE void scan_lines(T *r, const T *x, const T *y, size_t n, ptrdiff_t step,
         for (int l = 0; l < count; l++) {
             if (x)
                 a[l] *= (wrap)(Acc)x[l * apart];
-            a[l] += (wrap)(Acc)y[l * apart];
+            a[l] += (wrap)(x ? term(y[l * apart]) : (Acc)y[l * apart]);
             r[l * apart] = (T)(Acc)a[l];
         }
     }
@@ -78,7 +91,7 @@ INLINE void scan_columns(T *r, const T *x, const T *y, size_t n, ptrdiff_t step,
 {
     Acc acc[CHUNK];
     for (size_t c = 0; c < count; c++)
-        acc[c] = 0;
+        acc[c] = (Acc)-0.0; /* to which y adds up to y */
     scan_row(acc, r, NULL, y, count);
     for (size_t i = 1; i < n; i++) {
         r += step, y += step;

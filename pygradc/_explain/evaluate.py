@@ -160,7 +160,7 @@ def _recurred(arrays, attrs, to):
         x, y = x[::-1], y[::-1]
     r = np.array(y, float)
     for i in range(1, len(r)):
-        r[i] = x[i] * r[i - 1] + y[i]
+        r[i] = x[i] * r[i - 1] + np.where(y[i] == 0, -0.0, y[i])
     return np.moveaxis(r[::-1] if reverse else r, 0, axis)
 
 

@@ -191,7 +191,7 @@ function searchsorted(node, x, v, out) {
   }
 }
 
-/* r_k = a_k r_(k-1) + b_k along an axis, or from its end. */
+/* r_k = a_k r_(k-1) + b_k along an axis, or from its end; b_k = 0 adds nothing. */
 function recur(node, a, b, out) {
   const [outer, n, inner] = split(node.shape, node.attr[0]);
   const last = node.attr[1];
@@ -200,7 +200,7 @@ function recur(node, a, b, out) {
       let r = 0;
       for (let k = 0; k < n; k++) {
         const at = (o * n + (last ? n - 1 - k : k)) * inner + i;
-        r = k === 0 ? b[at] : a(at) * r + b[at];
+        r = k === 0 ? b[at] : a(at) * r + (b[at] || -0);
         out[at] = r;
       }
     }
