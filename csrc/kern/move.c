@@ -40,53 +40,89 @@ INLINE void move_run(T *r, int64_t rs, const T *x, int64_t xs, int64_t n)
             r[i * rs] = x[i * xs];
 }
 
-/* A run of n elements, a number the compiler knows, contiguous or one value. */
+enum { SHORT = 8 };
+
+/* A run of n <= SHORT elements, a number the compiler knows, contiguous or one value. */
 INLINE void move_short(T *r, const T *x, bool splats, size_t n)
 {
-    size_t i = 0;
-    if (!splats) {
-        memcpy(r, x, n * sizeof(T));
-        return;
-    }
     const vt v = v_set(*x);
+    size_t i = 0;
     for (; i + W <= n; i += W)
-        v_store(r + i, v);
-    memcpy(r + i, &v, (n - i) * sizeof(T));
+        v_store(r + i, splats ? v : v_load(x + i));
+    memcpy(r + i, splats ? (const T *)&v : x + i, (n - i) * sizeof(T));
 }
 
-/* Blocks of rows: where each begins, in elements, and how many there are. */
+/* A longer one; its last vector may meet the one before. */
+INLINE void move_long(T *r, const T *x, bool splats, size_t n)
+{
+    enum { SMALL = 8, MOST = 128 }; /* elements; from MOST on a call is worth it */
+    const vt v = v_set(*x);
+    if (!splats && n > MOST) {
+        memcpy(r, x, n * sizeof(T));
+    } else if (n >= W) {
+        for (size_t i = 0; i + W < n; i += W)
+            v_store(r + i, splats ? v : v_load(x + i));
+        v_store(r + n - W, splats ? v : v_load(x + n - W));
+    } else {
+        for (size_t i = 0; i + SMALL < n; i += SMALL)
+            memcpy(r + i, splats ? (const T *)&v : x + i, SMALL * sizeof(T));
+        memcpy(r + n - SMALL, splats ? (const T *)&v : x + n - SMALL,
+               SMALL * sizeof(T));
+    }
+}
+
+/* Blocks of rows of n elements: where each begins, and how many there are. */
 typedef struct nest {
+    size_t n;
     int64_t rows, r_row, x_row;
     int64_t blocks, r_block, x_block;
 } nest;
 
-/* Rows of that many elements, whose length costs more to look at than to move. */
-typedef void short_rows_fn(T *r, const T *x, bool splats, nest d);
+INLINE void move_nest(T *r, const T *x, bool splats, nest d, size_t n)
+{
+    for (; d.blocks > 0; d.blocks--, r += d.r_block, x += d.x_block)
+        for (int64_t i = 0; i < d.rows; i++)
+            if (n <= SHORT)
+                move_short(r + i * d.r_row, x + i * d.x_row, splats, n);
+            else
+                move_long(r + i * d.r_row, x + i * d.x_row, splats, n);
+}
 
-#define SHORT_ROWS(n)                                                                  \
-    static void short_rows_##n(T *r, const T *x, bool splats, nest d)                  \
+typedef void rows_fn(T *r, const T *x, bool splats, nest d);
+
+/* Rows whose length the compiler knows: it costs more to look at than to move. */
+#define ROWS(n)                                                                        \
+    static void rows_##n(T *r, const T *x, bool splats, nest d)                        \
     {                                                                                  \
-        for (; d.blocks > 0; d.blocks--, r += d.r_block, x += d.x_block)               \
-            if (splats)                                                                \
-                for (int64_t i = 0; i < d.rows; i++)                                   \
-                    move_short(r + i * d.r_row, x + i * d.x_row, true, n);             \
-            else                                                                       \
-                for (int64_t i = 0; i < d.rows; i++)                                   \
-                    move_short(r + i * d.r_row, x + i * d.x_row, false, n);            \
+        if (splats)                                                                    \
+            move_nest(r, x, true, d, n);                                               \
+        else                                                                           \
+            move_nest(r, x, false, d, n);                                              \
     }
-SHORT_ROWS(2)
-SHORT_ROWS(3)
-SHORT_ROWS(4)
-SHORT_ROWS(5)
-SHORT_ROWS(6)
-SHORT_ROWS(7)
-SHORT_ROWS(8)
+ROWS(2)
+ROWS(3)
+ROWS(4)
+ROWS(5)
+ROWS(6)
+ROWS(7)
+ROWS(8)
 
-enum { SHORT = 8 };
-static short_rows_fn *const short_rows[SHORT + 1] = {
-    [2] = short_rows_2, [3] = short_rows_3, [4] = short_rows_4, [5] = short_rows_5,
-    [6] = short_rows_6, [7] = short_rows_7, [8] = short_rows_8,
-};
+static void rows_long(T *r, const T *x, bool splats, nest d)
+{
+    if (splats)
+        move_nest(r, x, true, d, d.n);
+    else
+        move_nest(r, x, false, d, d.n);
+}
+
+static rows_fn *const rows_of[SHORT + 1] = {[2] = rows_2, [3] = rows_3, [4] = rows_4,
+                                            [5] = rows_5, [6] = rows_6, [7] = rows_7,
+                                            [8] = rows_8};
+
+INLINE void move_rows(T *r, const T *x, bool splats, nest d)
+{
+    (d.n <= SHORT ? rows_of[d.n] : rows_long)(r, x, splats, d);
+}
 
 typedef struct walk {
     int rank;
@@ -108,12 +144,11 @@ INLINE void walk_push(walk *w, int64_t dim, int64_t rs, int64_t xs)
     w->rank++;
 }
 
-/* Whether the last axis is for short_rows; no axis of a walk has length 1. */
-INLINE bool is_short(const walk *w)
+/* Whether the last axis is for move_rows; no axis of a walk has length 1. */
+INLINE bool has_rows(const walk *w)
 {
     const int last = w->rank - 1;
-    return last > 0 && w->rs[last] == 1 && w->dim[last] <= SHORT &&
-           (w->xs[last] == 0 || w->xs[last] == 1);
+    return last > 0 && w->rs[last] == 1 && (w->xs[last] == 0 || w->xs[last] == 1);
 }
 
 /* Moves to the next position of the axes before the last `inner` ones. */
@@ -131,15 +166,15 @@ INLINE bool walk_next(const walk *w, int inner, int64_t *at, int64_t *ri, int64_
 
 INLINE int64_t min_of(int64_t x, int64_t y) { return x < y ? x : y; }
 
-/* Whole short rows from the beginning of one on, over up to two axes; how many elements
+/* Whole rows from the beginning of one on, over up to two axes; how many elements
  * that were. Leaves `at` and `xi` at the last of the rows. */
-INLINE int64_t load_short(const walk *w, T *r, const T *x, int64_t left, int64_t *at,
-                          int64_t *xi)
+INLINE int64_t load_rows(const walk *w, T *r, const T *x, int64_t left, int64_t *at,
+                         int64_t *xi)
 {
     const int row = w->rank - 2;
     const int64_t n = w->dim[row + 1];
     const int64_t rows = min_of(left / n, w->dim[row] - at[row]);
-    nest d = {rows, n, w->xs[row], 1, rows * n, 0};
+    nest d = {(size_t)n, rows, n, w->xs[row], 1, rows * n, 0};
     const T *from = x + *xi;
     if (row > 0 && rows == w->dim[row]) {
         d.blocks = min_of(left / d.r_block, w->dim[row - 1] - at[row - 1]);
@@ -147,7 +182,7 @@ INLINE int64_t load_short(const walk *w, T *r, const T *x, int64_t left, int64_t
         at[row - 1] += d.blocks - 1, *xi += (d.blocks - 1) * d.x_block;
     }
     at[row] += rows - 1, *xi += (rows - 1) * d.x_row;
-    short_rows[n](r, from, w->xs[row + 1] == 0, d);
+    move_rows(r, from, w->xs[row + 1] == 0, d);
     return d.blocks * d.r_block;
 }
 
@@ -180,12 +215,12 @@ static void load(void *rp, const void *xp, int rank, const int64_t *dim,
     const int64_t step = w.xs[last];
     int64_t from = at[last];
     xi -= from * step;
-    const bool rows_are_short = is_short(&w);
+    const bool in_rows = has_rows(&w);
     while (left > 0) {
         const int64_t room = w.dim[last] - from;
         int64_t run = room < left ? room : left;
-        if (rows_are_short && run == w.dim[last]) {
-            run = load_short(&w, r, x, left, at, &xi);
+        if (in_rows && run == w.dim[last]) {
+            run = load_rows(&w, r, x, left, at, &xi);
         } else {
             move_run(r, 1, x + xi + from * step, step, run);
         }
@@ -256,17 +291,23 @@ static bool walk_pair(walk *w)
     return false;
 }
 
-/* Short rows, two axes of them at a time if there are so many. */
-static void copy_short(const walk *w, T *r, const T *x)
+/* Rows, two axes of them at a time if there are so many. */
+static void copy_rows(const walk *w, T *r, const T *x)
 {
     const int last = w->rank - 1, inner = last < 2 ? 2 : 3;
-    nest d = {w->dim[last - 1], w->rs[last - 1], w->xs[last - 1], 1, 0, 0};
+    nest d = {(size_t)w->dim[last],
+              w->dim[last - 1],
+              w->rs[last - 1],
+              w->xs[last - 1],
+              1,
+              0,
+              0};
     if (inner == 3)
         d.blocks = w->dim[last - 2], d.r_block = w->rs[last - 2],
         d.x_block = w->xs[last - 2];
     int64_t at[RANK_MAX] = {0}, ri = 0, xi = 0;
     do
-        short_rows[w->dim[last]](r + ri, x + xi, w->xs[last] == 0, d);
+        move_rows(r + ri, x + xi, w->xs[last] == 0, d);
     while (walk_next(w, inner, at, &ri, &xi));
 }
 
@@ -289,8 +330,8 @@ static void copy(void *rp, const int64_t *r_stride, const void *xp,
             copy_transposed(r + ri, w.rs[last - 1], x + xi, w.xs[last], w.dim[last - 1],
                             w.dim[last]);
         while (walk_next(&w, 2, at, &ri, &xi));
-    else if (is_short(&w))
-        copy_short(&w, r, x);
+    else if (has_rows(&w))
+        copy_rows(&w, r, x);
     else
         do
             move_run(r + ri, w.rs[last], x + xi, w.xs[last], w.dim[last]);

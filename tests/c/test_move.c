@@ -70,9 +70,9 @@ static int64_t offset(int rank, const int64_t *dim, const int64_t *stride,
 /* Loads of any part of arrays with short axes, and copies of them into other orders. */
 static void check_nest(int isa, int type)
 {
-    enum { RANK = 4, MOST = 9 };
+    enum { RANK = 4, MOST = 40 };
     const gradc_move_table *move = all[isa].move[type];
-    const int rank = 1 + (int)below(RANK);
+    const int rank = 1 + (int)below(RANK - (int)below(2));
     int64_t dim[RANK], x_stride[RANK], r_stride[RANK], n = 1, reach = 1;
     for (int a = rank - 1; a >= 0; a--) {
         dim[a] = 1 + below(MOST);
