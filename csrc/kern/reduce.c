@@ -82,6 +82,26 @@ INLINE void group(T *lane, const T *x, const T *y, size_t full, size_t rest, T i
     }
 }
 
+/* The first `live` lanes, a number the compiler knows, by halving. */
+INLINE Acc join_lanes(const T *lane, size_t live, acc_fn *join)
+{
+    vacc a[LANES / W_ACC];
+#pragma GCC unroll 32
+    for (size_t v = 0; v < live / W_ACC; v++)
+        a[v] = v_acc_load(lane + v * W_ACC);
+#pragma GCC unroll 8
+    for (size_t half = live / W_ACC / 2; half > 0; half /= 2)
+#pragma GCC unroll 16
+        for (size_t v = 0; v < half; v++)
+            a[v] = join(a[v], a[v + half]);
+    Acc wide[W_ACC];
+    memcpy(wide, a, sizeof wide);
+    for (size_t half = W_ACC / 2; half > 0; half /= 2)
+        for (size_t l = 0; l < half; l++)
+            wide[l] = one(join, wide[l], wide[l + half]);
+    return wide[0];
+}
+
 INLINE Acc fold(const T *x, const T *y, size_t n, T identity, lane_fn *op, acc_fn *join,
                 size_t few)
 {
@@ -97,26 +117,10 @@ INLINE Acc fold(const T *x, const T *y, size_t n, T identity, lane_fn *op, acc_f
         group(lane + base, x + base, y ? y + base : NULL, full,
               rest > base ? rest - base : 0, identity, op);
 
-    Acc wide[LANES];
-    size_t live = LANES; /* lanes above n hold the identity */
-    while (live / 2 >= n && live / 2 >= W_ACC)
-        live /= 2;
-    for (size_t l = 0; l < live; l += W_ACC) {
-        const vacc a = v_acc_load(lane + l);
-        memcpy(wide + l, &a, sizeof a);
-    }
-    while ((live /= 2) >= W_ACC)
-        for (size_t l = 0; l < live; l += W_ACC) {
-            vacc a, b;
-            memcpy(&a, wide + l, sizeof a);
-            memcpy(&b, wide + l + live, sizeof b);
-            a = join(a, b);
-            memcpy(wide + l, &a, sizeof a);
-        }
-    for (; live; live /= 2)
-        for (size_t l = 0; l < live; l++)
-            wide[l] = one(join, wide[l], wide[l + live]);
-    return wide[0];
+    /* lanes above n hold the identity */
+    return n > LANES / 2   ? join_lanes(lane, LANES, join)
+           : n > LANES / 4 ? join_lanes(lane, LANES / 2, join)
+                           : join_lanes(lane, LANES / 4, join);
 }
 
 #if IS_FLOAT
