@@ -352,3 +352,24 @@ def test_gradients_of_wide_layers_on_any_number_of_threads():
         assert all(
             a.tobytes() == b.tobytes() for a, b in zip(found[0], other, strict=True)
         )
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (70, 61), (300, 1000)])
+def test_many_broadcast_operands_are_loaded_when_they_are_needed(shape):
+    """More of them than a loop holds: some read again and again, squared, or summed."""
+    rng = np.random.default_rng(8)
+    rows, columns = rng.normal(size=(12, shape[0], 1)), rng.normal(size=(12, shape[1]))
+
+    def f(rows, columns):
+        first, last = rows[0], columns[-1]
+        outer = [r * c for r, c in zip(rows, columns, strict=True)]
+        total = sum(outer[1:], outer[0]) + first + first
+        squares = first * first + last - (rows[3] - columns[4]) ** 2 + rows[3]
+        return np.sum(total), np.max(squares, axis=0), total * squares + last, outer[5]
+
+    for got, right in zip(pg.jit(f)(rows, columns), f(rows, columns), strict=True):
+        np.testing.assert_allclose(got, right, rtol=1e-11, atol=1e-11)
+    slopes = pg.grad(lambda rows, columns: np.sum(f(rows, columns)[2]), (0, 1))
+    alone = slopes(rows, columns)
+    for got, right in zip(pg.jit(slopes)(rows, columns), alone, strict=True):
+        np.testing.assert_array_equal(got, right)

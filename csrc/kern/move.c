@@ -42,7 +42,7 @@ INLINE void move_run(T *r, int64_t rs, const T *x, int64_t xs, int64_t n)
 
 enum { SHORT = 8 };
 
-/* A run of n <= SHORT elements, a number the compiler knows, contiguous or one value. */
+/* A run of n <= SHORT elements, which the compiler knows, contiguous or one value. */
 INLINE void move_short(T *r, const T *x, bool splats, size_t n)
 {
     const vt v = v_set(*x);

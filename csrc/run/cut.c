@@ -43,7 +43,7 @@ static size_t period_of(const gradc_array *a)
  * to fit if no sum depends on its size. */
 static void find_periods(gradc_loop *p)
 {
-    if (p->row > p->block)
+    if (p->row > p->block || (p->n_load > 0 && p->load[0].within))
         return;
     for (uint32_t i = 0; i < p->n_load; i++) {
         const size_t period = period_of(&p->load[i].from);

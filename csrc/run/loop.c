@@ -253,13 +253,15 @@ static void run_block(const machine *m, size_t begin, size_t n)
     const gradc_loop *l = m->l;
     char *const *slot = m->slot;
     for (uint32_t i = 0; i < l->n_load; i++)
-        if (!l->load[i].once)
+        if (!l->load[i].once && !l->load[i].within)
             load(m, &l->load[i], begin, n);
     for (const loop_op *op = l->op, *end = op + l->n_op; op < end; op++)
         if (op->native != NULL)
             op->native(slot, n);
-        else
+        else if (op->fn != NULL)
             op->fn(slot[op->r], slot[op->x], slot[op->y], slot[op->z], n);
+        else
+            load(m, &l->load[op->x], begin, n);
     for (uint32_t i = 0; i < l->n_reduce; i++)
         reduce(m, &l->reduce[i], begin, n);
 }

@@ -17,13 +17,14 @@ enum { LOOP_SPAN = 1 << 16 };
 /* Code for a run of operations (run/native.c): n elements of the slots. */
 typedef void gradc_native_fn(char *const *slot, size_t n);
 
-/* r = x op y, or of a pair (x op y) then z: z then (x op y) if `from`. */
+/* r = x op y, or of a pair (x op y) then z: z then (x op y) if `from`; or r is what load
+ * number x brings. */
 typedef struct loop_op {
     gradc_native_fn *native; /* in place of fn, unless NULL */
-    gradc_map_fn *fn;
-    uint32_t r, x, y, z; /* slots */
-    gradc_op op, then;   /* GRADC_OP_input: none */
-    gradc_dtype dtype;   /* of the operands; of where, of the values it chooses */
+    gradc_map_fn *fn;        /* NULL: a load */
+    uint32_t r, x, y, z;     /* slots */
+    gradc_op op, then;       /* GRADC_OP_input: none */
+    gradc_dtype dtype;       /* of the operands; of where, of the values it chooses */
     bool from;
 } loop_op;
 
@@ -36,6 +37,7 @@ typedef struct loop_memory {
 typedef struct loop_load {
     uint32_t slot;
     bool once;        /* every block is the same: loaded when a task begins */
+    bool within;      /* loaded by an operation, when it is needed */
     gradc_array from; /* broadcast to the space */
     const gradc_move_table *move;
 } loop_load;
@@ -78,7 +80,7 @@ typedef struct gradc_loop {
     uint32_t n_native; /* operations that became code */
     loop_op *op;
     loop_memory *memory;
-    loop_load *load;  /* before each block, or once */
+    loop_load *load;  /* before each block, once, or within it */
     loop_load *splat; /* once: a scalar repeated over the block */
     loop_reduce *reduce;
     loop_product *head, *tail;

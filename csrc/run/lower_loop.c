@@ -1,45 +1,23 @@
 /* lower_loop.c -- a loop stage as operations on slots.
  *
- * Nodes come in order of id. A register is taken when a value is made and given back
- * at its last use in the stage, so that a long chain needs few; a value that others
- * read is made in its own memory instead. */
+ * Nodes come in order of id, but terms of a long sum when they are added. A register
+ * is taken when a value is made and given back at its last use in the stage, so that a
+ * long chain needs few; a value that others read is made in its own memory instead.
+ * Operands that must be loaded keep a register for the whole loop, or until their last
+ * use if they are many. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/status.h"
 #include "ir/shape.h"
-#include "run/lower.h"
-#include "run/loop.h"
+#include "run/emit.h"
 #include "run/native.h"
 
 /* Slots of memory are numbered from here until the number of registers is known. */
 enum { MEMORY = 1u << 31 };
 
-enum { NONE = UINT32_MAX, NAME_BYTES = 96 };
-
-typedef struct emitter {
-    gradc_lowering *l;
-    gradc_loop *loop;
-    uint32_t stage; /* number + 1 */
-    uint32_t op_room, memory_room, load_room, splat_room;
-    uint32_t *last_user; /* by place in the stage: last place that reads it */
-    uint32_t *with;      /* by place: the place of the node it is computed with */
-    uint32_t *first;     /* by place: that of the operand computed with it; or NONE */
-    uint32_t *free_list, n_free;
-    size_t acc_bytes;
-    size_t read, written; /* bytes of arrays */
-} emitter;
-
-static const gradc_node *node(const emitter *e, gradc_id x)
-{
-    return gradc_node_get(e->l->g, x);
-}
-
-static size_t element(const emitter *e, gradc_id x)
-{
-    return gradc_dtype_size((gradc_dtype)node(e, x)->dtype);
-}
+enum { NAME_BYTES = 96 };
 
 /* ---- lists in the program's arena: doubled when full, the old copy stays ---- */
 
@@ -87,28 +65,37 @@ static uint32_t take_register(emitter *e)
 
 /* ---- operands ---- */
 
-/* An operand from outside the stage: moving memory, memory that stays, or a load. */
-static gradc_status bring(emitter *e, gradc_id x, uint32_t *slot)
+/* A register for a load: held for the whole loop, or until all have read it. */
+static gradc_status load_register(emitter *e, uint32_t reads, bool within,
+                                  uint32_t *slot)
+{
+    if (!within) {
+        *slot = e->loop->n_register++;
+        e->reads[*slot] = NONE;
+        return GRADC_OK;
+    }
+    *slot = take_register(e);
+    e->reads[*slot] = reads;
+    return add_op(e, (loop_op){.r = *slot, .x = e->loop->n_load});
+}
+
+/* An operand from outside the stage, which reads it `reads` times: moving memory, memory
+ * that stays, or a load. */
+static gradc_status bring(emitter *e, gradc_id x, uint32_t reads, uint32_t *slot)
 {
     gradc_lowering *l = e->l;
     gradc_loop *p = e->loop;
-    gradc_view v;
-    gradc_view_resolve(l->g, x, &v);
-    const gradc_shape *space = l->g->shape[l->s->stage[e->stage - 1].space];
-    const bool is_constant = node(e, v.root)->op == GRADC_OP_constant;
     const size_t size = element(e, x);
     gradc_array a;
     gradc_ref at;
-    if (is_constant) {
+    gradc_view v = spread(e, x);
+    if (is_constant(e, &v)) {
         GRADC_TRY(gradc_lower_constant(l, v.root,
                                        p->total < p->block ? p->total : p->block, &at));
         return add_memory(e, at, 0, slot);
     }
     if (l->place[v.root - 1].base != BASE_PANEL)
-        e->read += (size_t)v.shape.size * size;
-    const bool whole = v.shape.size == space->size;
-    if (!whole)
-        gradc_view_broadcast(&v, space);
+        e->read += (size_t)gradc_shape_of(l->g, x)->size * size;
     const bool flat = gradc_view_is_flat(&v);
     GRADC_TRY(gradc_lower_array(l, &v, true, &a));
     if (flat || p->total <= 1)
@@ -122,8 +109,9 @@ static gradc_status bring(emitter *e, gradc_id x, uint32_t *slot)
     if (more == NULL)
         return GRADC_ENOMEM;
     *list = more;
-    *slot = p->n_register++; /* held for the whole loop */
-    (*list)[(*n)++] = (loop_load){*slot, false, a, l->kernels->move[a.dtype]};
+    const bool within = !splat && e->n_loads > FEW;
+    GRADC_TRY(load_register(e, reads, within, slot));
+    (*list)[(*n)++] = (loop_load){*slot, false, within, a, l->kernels->move[a.dtype]};
     return GRADC_OK;
 }
 
@@ -131,7 +119,7 @@ static gradc_status operand(emitter *e, gradc_id x, uint32_t *slot)
 {
     gradc_lowering *l = e->l;
     if (l->slot_stage[x - 1] != e->stage) {
-        GRADC_TRY(bring(e, x, &l->slot[x - 1]));
+        GRADC_TRY(bring(e, x, l->slot[x - 1], &l->slot[x - 1]));
         l->slot_stage[x - 1] = e->stage;
     }
     *slot = l->slot[x - 1];
@@ -139,23 +127,6 @@ static gradc_status operand(emitter *e, gradc_id x, uint32_t *slot)
 }
 
 /* ---- nodes ---- */
-
-/* The place in the stage of its node x. */
-static uint32_t place_of(const emitter *e, gradc_id x)
-{
-    return gradc_schedule_place(e->l->s, e->stage - 1, x);
-}
-
-static bool is_here(const emitter *e, gradc_id x)
-{
-    return gradc_schedule_has(e->l->s, e->stage - 1, x);
-}
-
-/* Whether others read node x of the stage from the memory that this stage writes. */
-static bool is_stored(const emitter *e, gradc_id x)
-{
-    return e->l->last_use[x - 1] != 0 && e->l->s->stage_of[x - 1] == e->stage;
-}
 
 /* Gives back the registers of the `n` operands `in` that node number `i` reads last,
  * those of the element size of its result r (`same`) or the others. */
@@ -173,6 +144,19 @@ static void give_registers(emitter *e, uint32_t i, uint32_t n, const gradc_id *i
             e->free_list[e->n_free++] = l->slot[x - 1];
             *last = NONE;
         }
+    }
+}
+
+/* Gives back the registers of loads that the `n` operands `in` are the last to read. */
+static void give_loads(emitter *e, uint32_t n, const gradc_id *in)
+{
+    const gradc_lowering *l = e->l;
+    for (uint32_t k = 0; k < n; k++) {
+        const uint32_t slot = l->slot[in[k] - 1];
+        if (is_here(e, in[k]) || slot >= MEMORY || e->reads[slot] == NONE)
+            continue;
+        if (--e->reads[slot] == 0)
+            e->free_list[e->n_free++] = slot;
     }
 }
 
@@ -211,7 +195,9 @@ static gradc_status emit_op(emitter *e, uint32_t i, gradc_id r, loop_op op, uint
     op.x = s[0];
     op.y = s[1];
     op.z = s[2];
-    return add_op(e, op);
+    GRADC_TRY(add_op(e, op));
+    give_loads(e, n, in);
+    return GRADC_OK;
 }
 
 static gradc_status emit_map(emitter *e, uint32_t i, gradc_id r)
@@ -225,30 +211,6 @@ static gradc_status emit_map(emitter *e, uint32_t i, gradc_id r)
     return emit_op(e, i, r, op, n->n_in, in);
 }
 
-/* Many operands: added one after the other. */
-static gradc_status emit_sum(emitter *e, uint32_t i, gradc_id r)
-{
-    const gradc_node *n = node(e, r);
-    const gradc_id *in = gradc_node_in(n);
-    loop_op op = {.fn = e->l->kernels->map[n->dtype]->map[GRADC_OP_add],
-                  .op = GRADC_OP_add,
-                  .dtype = n->dtype};
-    uint32_t slot, first, next;
-    GRADC_TRY(operand(e, in[0], &first));
-    for (uint32_t k = 1; k < n->n_in; k++)
-        GRADC_TRY(operand(e, in[k], &next));
-    GRADC_TRY(result_slot(e, r, &slot));
-    for (uint32_t k = 1; k < n->n_in; k++) {
-        GRADC_TRY(operand(e, in[k], &next));
-        op.r = slot;
-        op.x = k == 1 ? first : slot;
-        op.y = op.z = next;
-        GRADC_TRY(add_op(e, op));
-    }
-    give_registers(e, i, n->n_in, in, r, true);
-    return GRADC_OK;
-}
-
 /* A reshape that strides cannot express: its operand, in C order. */
 static gradc_status emit_copy(emitter *e, gradc_id r)
 {
@@ -256,11 +218,13 @@ static gradc_status emit_copy(emitter *e, gradc_id r)
     GRADC_TRY(operand(e, node(e, r)->u.in[0], &x));
     GRADC_TRY(result_slot(e, r, &slot));
     const gradc_dtype d = (gradc_dtype)node(e, r)->dtype;
-    return add_op(e, (loop_op){.fn = e->l->kernels->map[d]->convert[d],
-                               .r = slot,
-                               .x = x,
-                               .y = x,
-                               .z = x});
+    GRADC_TRY(add_op(e, (loop_op){.fn = e->l->kernels->map[d]->convert[d],
+                                  .r = slot,
+                                  .x = x,
+                                  .y = x,
+                                  .z = x}));
+    give_loads(e, 1, node(e, r)->u.in);
+    return GRADC_OK;
 }
 
 static gradc_status emit_reduce(emitter *e, gradc_id r)
@@ -289,60 +253,6 @@ static gradc_status emit_reduce(emitter *e, gradc_id r)
 
 /* ---- two operations in one ---- */
 
-/* The first operation of a pair that node n can be, or -1. */
-static int first_of(const gradc_node *n)
-{
-    return n->op == GRADC_OP_add                               ? FIRST_ADD
-           : n->op == GRADC_OP_sub                             ? FIRST_SUB
-           : n->op == GRADC_OP_mul || n->op == GRADC_OP_square ? FIRST_MUL
-                                                               : -1;
-}
-
-/* The second that n can be, with the first as its operand number k. */
-static int second_of(const gradc_node *n, uint32_t k)
-{
-    return n->op == GRADC_OP_add   ? SECOND_ADD
-           : n->op == GRADC_OP_mul ? SECOND_MUL
-           : n->op != GRADC_OP_sub ? -1
-           : k == 0                ? SECOND_SUB
-                                   : SECOND_SUB_FROM;
-}
-
-/* Whether x, an operand of another node of the stage, has no user but that one and no
- * memory. */
-static bool is_passing(const emitter *e, gradc_id x, const uint32_t *users)
-{
-    return is_here(e, x) && !is_stored(e, x) && users[place_of(e, x)] == 1;
-}
-
-/* Finds pairs: arithmetic whose one user is arithmetic too. */
-static void find_pairs(emitter *e, uint32_t *users)
-{
-    const gradc_lowering *l = e->l;
-    const gradc_stage *st = &l->s->stage[e->stage - 1];
-    const gradc_id *id = &l->s->node[st->first];
-    for (uint32_t i = 0; i < st->count; i++) {
-        const gradc_node *n = node(e, id[i]);
-        e->with[i] = e->first[i] = NONE;
-        users[i] = 0;
-        for (uint32_t k = 0; k < n->n_in; k++)
-            if (is_here(e, gradc_node_in(n)[k]))
-                users[place_of(e, gradc_node_in(n)[k])]++;
-    }
-    for (uint32_t i = 0; i < st->count; i++) {
-        const gradc_node *n = node(e, id[i]);
-        for (uint32_t k = 0; k < 2 && k < n->n_in && e->first[i] == NONE; k++) {
-            const gradc_id x = n->u.in[k];
-            if (n->n_in != 2 || second_of(n, k) < 0 || n->dtype > GRADC_F32 ||
-                !is_passing(e, x, users) || first_of(node(e, x)) < 0 ||
-                e->first[place_of(e, x)] != NONE)
-                continue;
-            e->first[i] = place_of(e, x);
-            e->with[place_of(e, x)] = i;
-        }
-    }
-}
-
 static gradc_status emit_pair(emitter *e, uint32_t i, gradc_id r)
 {
     const gradc_stage *st = &e->l->s->stage[e->stage - 1];
@@ -360,42 +270,53 @@ static gradc_status emit_pair(emitter *e, uint32_t i, gradc_id r)
     return emit_op(e, i, r, op, 3, in);
 }
 
-static gradc_status emit(emitter *e, uint32_t i, gradc_id r)
+static gradc_status emit_one(emitter *e, uint32_t i, gradc_id r)
 {
-    const gradc_node *n = node(e, r);
-    const gradc_step step = gradc_node_row(n)->step;
+    const gradc_step step = gradc_node_row(node(e, r))->step;
     if (step == GRADC_STEP_REDUCE)
         return emit_reduce(e, r);
     if (step == GRADC_STEP_VIEW)
         return emit_copy(e, r);
-    if (e->first[i] != NONE)
-        return emit_pair(e, i, r);
-    return n->op == GRADC_OP_addn ? emit_sum(e, i, r) : emit_map(e, i, r);
+    return e->first[i] != NONE ? emit_pair(e, i, r) : emit_map(e, i, r);
+}
+
+/* ---- sums ---- */
+
+/* Many operands: added one after the other. */
+static gradc_status emit_sum(emitter *e, uint32_t i, gradc_id r)
+{
+    const gradc_node *n = node(e, r);
+    const gradc_id *in = gradc_node_in(n);
+    loop_op op = {.fn = e->l->kernels->map[n->dtype]->map[GRADC_OP_add],
+                  .op = GRADC_OP_add,
+                  .dtype = n->dtype};
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        if (is_term(e, i, in[k]))
+            GRADC_TRY(emit_one(e, place_of(e, in[k]), in[k]));
+        GRADC_TRY(operand(e, in[k], k == 0 ? &op.x : &op.y));
+        if (k == 0)
+            continue;
+        if (k == 1)
+            GRADC_TRY(result_slot(e, r, &op.r));
+        op.z = op.y;
+        GRADC_TRY(add_op(e, op));
+        op.x = op.r;
+        for (uint32_t j = k == 1 ? 0 : k; j <= k; j++) {
+            if (is_term(e, i, in[j]))
+                give_registers(e, i, 1, &in[j], r, true);
+            give_loads(e, 1, &in[j]);
+        }
+    }
+    give_registers(e, i, n->n_in, in, r, true);
+    return GRADC_OK;
+}
+
+static gradc_status emit(emitter *e, uint32_t i, gradc_id r)
+{
+    return node(e, r)->op == GRADC_OP_addn ? emit_sum(e, i, r) : emit_one(e, i, r);
 }
 
 /* ---- the stage ---- */
-
-/* For each node, the last place in the stage that reads it; reductions read at the
- * end of the block. */
-static void find_last_users(emitter *e)
-{
-    const gradc_lowering *l = e->l;
-    const gradc_stage *st = &l->s->stage[e->stage - 1];
-    for (uint32_t i = 0; i < st->count; i++)
-        l->slot[l->s->node[st->first + i] - 1] = i;
-    for (uint32_t i = 0; i < st->count; i++) {
-        const gradc_node *n = node(e, l->s->node[st->first + i]);
-        const bool to_end = gradc_node_row(n)->step == GRADC_STEP_REDUCE;
-        const uint32_t at = to_end ? NONE : e->with[i] != NONE ? e->with[i] : i;
-        for (uint32_t k = 0; k < n->n_in; k++) {
-            const gradc_id x = gradc_node_in(n)[k];
-            if (!is_here(e, x))
-                continue;
-            uint32_t *last = &e->last_user[l->slot[x - 1]];
-            *last = at > *last ? at : *last;
-        }
-    }
-}
 
 static void number_slots(gradc_loop *p)
 {
@@ -421,26 +342,37 @@ static gradc_status emit_all(emitter *e)
     return GRADC_OK;
 }
 
+static size_t count_operands(const emitter *e)
+{
+    const gradc_stage *st = &e->l->s->stage[e->stage - 1];
+    size_t n = 0;
+    for (uint32_t i = 0; i < st->count; i++)
+        n += node(e, e->l->s->node[st->first + i])->n_in;
+    return n;
+}
+
 gradc_status gradc_lower_loop(gradc_lowering *l, uint32_t at)
 {
     const gradc_stage *st = &l->s->stage[at];
     gradc_loop *p = gradc_lower_get(l, sizeof *p);
     emitter e = {.l = l, .loop = p, .stage = at + 1};
     e.last_user = gradc_alloc_zero((size_t)st->count, sizeof *e.last_user);
-    e.free_list = gradc_alloc(((size_t)st->count + 1) * sizeof *e.free_list);
+    const size_t most = count_operands(&e) + st->count + 1;
+    e.free_list = gradc_alloc(most * sizeof *e.free_list);
+    e.reads = gradc_alloc(most * sizeof *e.reads);
     e.with = gradc_alloc((size_t)st->count * sizeof *e.with);
     e.first = gradc_alloc((size_t)st->count * sizeof *e.first);
     gradc_status status = GRADC_ENOMEM;
     if (p != NULL)
         p->reduce = gradc_lower_get(l, st->count * sizeof *p->reduce);
-    if (!p || !p->reduce || !e.last_user || !e.free_list || !e.with || !e.first)
+    if (!p || !p->reduce || !e.last_user || !e.free_list || !e.reads || !e.with ||
+        !e.first)
         goto done;
     p->total = (size_t)l->g->shape[st->space]->size;
     p->row = (size_t)st->row < p->total ? (size_t)st->row : 0;
     p->group = (size_t)st->group;
     gradc_loop_block(p, 0);
-    find_pairs(&e, e.free_list);
-    find_last_users(&e);
+    gradc_loop_reads(&e, e.free_list);
     status = emit_all(&e);
     if (status != GRADC_OK)
         goto done;
@@ -452,7 +384,7 @@ gradc_status gradc_lower_loop(gradc_lowering *l, uint32_t at)
     gradc_loop_cut(p);
     p->acc_bytes = e.acc_bytes;
     gradc_lower_scratch(l, gradc_loop_scratch(p));
-    const uint32_t n = p->n_op + p->n_load + p->n_reduce;
+    const uint32_t n = p->n_op + p->n_reduce + (e.n_loads > FEW ? 0 : p->n_load);
     char *name = gradc_lower_get(l, NAME_BYTES);
     if (name == NULL || !gradc_native_loop(p, &l->p->code, l->kernels))
         goto done;
@@ -464,6 +396,7 @@ gradc_status gradc_lower_loop(gradc_lowering *l, uint32_t at)
 done:
     gradc_release(e.last_user);
     gradc_release(e.free_list);
+    gradc_release(e.reads);
     gradc_release(e.with);
     gradc_release(e.first);
     return status;

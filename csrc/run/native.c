@@ -56,7 +56,7 @@ static void find_readers(builder *b)
         const loop_op *op = &l->op[k];
         b->reader[k] = b->later[op->r];
         b->later[op->r] = 0;
-        for (int j = 0; j < 3; j++) {
+        for (int j = 0; j < 3 && op->fn != NULL; j++) {
             const uint32_t x = j == 0 ? op->x : j == 1 ? op->y : op->z;
             b->later[x] = b->later[x] > k + 1 ? b->later[x] : k + 1;
         }

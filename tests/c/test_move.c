@@ -1,5 +1,5 @@
 /* test_move.c -- copies and gathers so large that programs cut them into tasks, for any
- * number of threads, and the kernels on short axes, against element by element moves. */
+ * number of threads, and the kernels on short axes, against moves of each element. */
 #include "kernels.h"
 
 /* Runs `r` of `g` on one or two arguments; the message of its status is in `msg`. */
