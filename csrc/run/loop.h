@@ -17,8 +17,8 @@ enum { LOOP_SPAN = 1 << 16 };
 /* Code for a run of operations (run/native.c): n elements of the slots. */
 typedef void gradc_native_fn(char *const *slot, size_t n);
 
-/* r = x op y, or of a pair (x op y) then z: z then (x op y) if `from`; or r is what load
- * number x brings. */
+/* r = x op y, or of a pair (x op y) then z: z then (x op y) if `from`; or r is loaded,
+ * by load number x. */
 typedef struct loop_op {
     gradc_native_fn *native; /* in place of fn, unless NULL */
     gradc_map_fn *fn;        /* NULL: a load */

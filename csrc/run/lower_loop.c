@@ -79,8 +79,8 @@ static gradc_status load_register(emitter *e, uint32_t reads, bool within,
     return add_op(e, (loop_op){.r = *slot, .x = e->loop->n_load});
 }
 
-/* An operand from outside the stage, which reads it `reads` times: moving memory, memory
- * that stays, or a load. */
+/* An operand from outside the stage, which reads it `reads` times: moving memory,
+ * memory that stays, or a load. */
 static gradc_status bring(emitter *e, gradc_id x, uint32_t reads, uint32_t *slot)
 {
     gradc_lowering *l = e->l;
