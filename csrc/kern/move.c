@@ -219,11 +219,10 @@ static void load(void *rp, const void *xp, int rank, const int64_t *dim,
     while (left > 0) {
         const int64_t room = w.dim[last] - from;
         int64_t run = room < left ? room : left;
-        if (in_rows && run == w.dim[last]) {
+        if (in_rows && run == w.dim[last])
             run = load_rows(&w, r, x, left, at, &xi);
-        } else {
+        else
             move_run(r, 1, x + xi + from * step, step, run);
-        }
         r += run, left -= run, from = 0;
         walk_next(&w, 1, at, &ri, &xi);
     }
