@@ -17,6 +17,13 @@ typedef void gradc_task_fn(void *context, size_t task, unsigned worker);
  * returns when all are done. If the pool is busy the caller does all of them. */
 void gradc_pool_run(size_t n, unsigned workers, gradc_task_fn *run, void *context);
 
+/* Where piece `i` begins if n is cut into `pieces`, at multiples of `unit`; there are
+ * at least as many units, or one piece. */
+static inline size_t gradc_edge(size_t i, size_t pieces, size_t n, size_t unit)
+{
+    return i == pieces ? n : n / unit * i / pieces * unit;
+}
+
 /* How many threads are wanted: PYGRADC_NUM_THREADS, or one for each processor. */
 unsigned gradc_pool_workers(void);
 

@@ -44,12 +44,6 @@ static size_t unit_of(size_t unit, size_t other) { return other == 1 ? LANES : u
 
 static size_t most_pieces(size_t n, size_t unit) { return n < unit ? 1 : n / unit; }
 
-/* Where piece `i` of `pieces` begins; there are at least as many units. */
-static size_t edge(size_t i, size_t pieces, size_t n, size_t unit)
-{
-    return i == pieces ? n : n / unit * i / pieces * unit;
-}
-
 /* A guess at the time of one product: of a call, and of arithmetic or memory. */
 static double nanoseconds(const gradc_matmul_task *t, size_t element)
 {
@@ -142,10 +136,10 @@ static void take_piece(const matmul_step *s, size_t task, gradc_matmul_task *t)
     const ptrdiff_t size = (ptrdiff_t)s->element;
     const size_t row = task / s->cols % s->rows, col = task % s->cols;
     const size_t row_unit = unit_of(ROWS, t->n), col_unit = unit_of(COLUMNS, t->m);
-    const size_t i = edge(row, s->rows, t->m, row_unit);
-    const size_t j = edge(col, s->cols, t->n, col_unit);
-    t->m = edge(row + 1, s->rows, t->m, row_unit) - i;
-    t->n = edge(col + 1, s->cols, t->n, col_unit) - j;
+    const size_t i = gradc_edge(row, s->rows, t->m, row_unit);
+    const size_t j = gradc_edge(col, s->cols, t->n, col_unit);
+    t->m = gradc_edge(row + 1, s->rows, t->m, row_unit) - i;
+    t->n = gradc_edge(col + 1, s->cols, t->n, col_unit) - j;
     t->x = (const char *)t->x + (ptrdiff_t)i * t->x_row * size;
     t->y = (const char *)t->y + (ptrdiff_t)j * t->y_col * size;
     t->r = (char *)t->r + ((ptrdiff_t)i * t->r_row + (ptrdiff_t)j) * size;
@@ -276,9 +270,9 @@ static void run_pack(void *context, size_t task, unsigned worker)
     const matmul_step *s = c->s;
     gradc_matmul_task t = c->round;
     const size_t pieces = least(s->cols, most_pieces(t.n, COLUMNS));
-    const size_t j = edge(task, pieces, t.n, COLUMNS);
+    const size_t j = gradc_edge(task, pieces, t.n, COLUMNS);
     (void)worker;
-    t.n = edge(task + 1, pieces, t.n, COLUMNS) - j;
+    t.n = gradc_edge(task + 1, pieces, t.n, COLUMNS) - j;
     t.y = (const char *)t.y + (ptrdiff_t)j * t.y_col * (ptrdiff_t)s->element;
     s->table->pack(&t, j, packed_at(c));
 }
@@ -289,8 +283,8 @@ static void run_rows(void *context, size_t task, unsigned worker)
     const matmul_step *s = c->s;
     const ptrdiff_t size = (ptrdiff_t)s->element;
     gradc_matmul_task t = c->round;
-    const size_t i = edge(task, s->rows, t.m, ROWS);
-    t.m = edge(task + 1, s->rows, t.m, ROWS) - i;
+    const size_t i = gradc_edge(task, s->rows, t.m, ROWS);
+    t.m = gradc_edge(task + 1, s->rows, t.m, ROWS) - i;
     t.x = (const char *)t.x + (ptrdiff_t)i * t.x_row * size;
     t.r = (char *)t.r + (ptrdiff_t)i * t.r_row * size;
     t.scratch = (char *)t.scratch + worker * s->scratch;

@@ -27,12 +27,6 @@ typedef struct copy_call {
 /* A task copies TASK_BYTES or more; its piece ends at a multiple of UNIT. */
 enum { TASK_BYTES = 128 << 10, MOST = 16, UNIT = 64 };
 
-static int64_t edge(const copy_step *c, size_t i)
-{
-    const int64_t n = c->from.dim[c->axis];
-    return i == c->pieces ? n : n * (int64_t)i / (int64_t)c->pieces / UNIT * UNIT;
-}
-
 static void copy_piece(void *context, size_t task, unsigned worker)
 {
     const copy_call *call = context;
@@ -44,8 +38,9 @@ static void copy_piece(void *context, size_t task, unsigned worker)
     (void)worker;
     memcpy(dim, c->from.dim, (size_t)c->from.rank * sizeof *dim);
     if (c->pieces > 1) {
-        const int64_t begin = edge(c, task);
-        dim[c->axis] = edge(c, task + 1) - begin;
+        const size_t n = (size_t)c->from.dim[c->axis];
+        const int64_t begin = (int64_t)gradc_edge(task, c->pieces, n, UNIT);
+        dim[c->axis] = (int64_t)gradc_edge(task + 1, c->pieces, n, UNIT) - begin;
         to += begin * c->to_stride[c->axis] * size;
         from += begin * c->from.stride[c->axis] * size;
     }

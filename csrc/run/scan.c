@@ -60,23 +60,17 @@ static void argmin(const scan_step *s, char *r, const char *x, const char *y,
     s->table->argmin((int64_t *)r, x, d);
 }
 
-/* Where piece `i` of `pieces` of n begins, a multiple of `unit`. */
-static size_t edge(size_t i, size_t pieces, size_t n, size_t unit)
-{
-    return i == pieces ? n : n / unit * i / pieces * unit;
-}
-
 static void run_piece(void *context, size_t task, unsigned worker)
 {
     const scan_call *c = context;
     const scan_step *s = c->s;
     const gradc_split *p = &s->split;
     const size_t group = task / s->columns, column = task % s->columns;
-    const size_t outer = edge(group, s->groups, p->outer, 1);
-    const size_t inner = edge(column, s->columns, p->inner, COLUMNS);
-    const gradc_lines d = {edge(group + 1, s->groups, p->outer, 1) - outer, p->n,
-                           edge(column + 1, s->columns, p->inner, COLUMNS) - inner,
-                           p->inner};
+    const size_t outer = gradc_edge(group, s->groups, p->outer, 1);
+    const size_t inner = gradc_edge(column, s->columns, p->inner, COLUMNS);
+    const gradc_lines d = {
+        gradc_edge(group + 1, s->groups, p->outer, 1) - outer, p->n,
+        gradc_edge(column + 1, s->columns, p->inner, COLUMNS) - inner, p->inner};
     const size_t at = (outer * p->n * p->inner + inner) * s->element;
     const size_t to = (outer * s->results * p->inner + inner) * s->result;
     (void)worker;
