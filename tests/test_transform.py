@@ -379,6 +379,18 @@ def test_long_lines_are_scanned_the_same_on_any_number_of_threads(shape):
         pg.set_num_threads(before)
 
 
+@pytest.mark.parametrize("shape", [(0, 5, 200), (5, 0, 200), (5, 200, 0), (0,)])
+def test_scans_of_nothing(shape):
+    x, axis = np.zeros(shape), len(shape) // 2
+    for f in (np.cumsum, np.cumprod):
+        assert pg.jit(lambda x, f=f: f(x, axis))(x).shape == shape
+        assert pg.jit(pg.grad(lambda x, f=f: np.sum(f(x, axis))))(x).shape == shape
+    if shape[axis] > 0:
+        for f in (np.argmax, np.argmin):
+            places = pg.jit(lambda x, f=f: f(x, axis))(x)
+            assert places.shape == f(x, axis).shape
+
+
 def test_a_sum_is_the_same_bytes_whatever_it_is_compiled_with():
     x = np.random.default_rng(4).normal(size=(41, 170))
     alone = pg.jit(np.sum)(x)

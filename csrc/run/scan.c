@@ -94,7 +94,7 @@ static void cut(scan_step *s)
     const size_t wide = p->inner / COLUMNS;
     s->groups = p->outer < most ? p->outer : most;
     s->columns = 1;
-    if (s->groups < most && wide > 1)
+    if (s->groups > 0 && s->groups < most && wide > 1)
         s->columns = wide < most / s->groups ? wide : most / s->groups;
     s->workers = s->groups * s->columns > 1 ? gradc_pool_workers() : 1;
 }
