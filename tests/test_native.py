@@ -179,6 +179,74 @@ def test_constants_are_held():
     assert same(run(f, x)[0], f(x))
 
 
+def columns(x, c, r):
+    return x * c[:, :1] - r
+
+
+def strided_columns(x, c, r):
+    return (x - c[::-1, 1:2]) * c[:, 2:3] + r
+
+
+def columns_for_kernels_too(x, c, r):
+    return np.floor(c[:, :1]) + x * c[:, :1] + np.where(x > c[:, 1:2], r, x)
+
+
+def columns_and_sums(x, c, r):
+    y = x * c[:, :1] + r
+    return y, np.max(y, axis=1), np.max(y, axis=0), np.max(y)
+
+
+def slices(x, c, r):
+    return x[1:, 1:] - x[:-1, :-1] * c[1:, :1]
+
+
+def many_slices(x, c, r):
+    y = x[1:-1, :-2] + x[1:-1, 2:] + x[:-2, 1:-1] + x[2:, 1:-1]
+    return y - 4 * x[1:-1, 1:-1] * c[1:-1, :1] + r[1:-1]
+
+
+def batches(x, c, r):
+    y = np.reshape(np.concatenate([x] * 6), (2, 3, *x.shape))
+    z = y * c[:, :1] + y[:, :, :, :1]
+    return z * y[:1, :, :1, :1] - r, z[:, 1:, 1:, 2:] + y[:, 1:, 1:, 2:]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(2, 16), (5, 17), (40, 33), (3, 515), (700, 100)])
+class TestLines:
+    """Operands that stay or jump with each row are read where they are."""
+
+    @pytest.mark.parametrize(
+        "f",
+        [
+            columns,
+            strided_columns,
+            columns_for_kernels_too,
+            columns_and_sums,
+            slices,
+            many_slices,
+            batches,
+        ],
+    )
+    def test_as_numpy(self, f, shape, dtype):
+        rng = np.random.default_rng(3)
+        x, c, r = (rng.normal(size=s) for s in (shape, (shape[0], 3), shape[1:]))
+        x[0, 3], c[1, 0], r[5] = np.nan, -0.0, np.inf
+        args = [a.astype(dtype) for a in (x, c, r)]
+        got, expected = pg.jit(f)(*args), f(*args)
+        if not isinstance(expected, tuple):
+            got, expected = (got,), (expected,)
+        for g, e in zip(got, expected, strict=True):
+            assert same(g, e)
+
+    def test_one_operation_is_worth_code(self, shape, dtype):
+        x, c = np.ones(shape, dtype), np.ones((shape[0], 1), dtype)
+        lanes = (64 if _lib.isa() == "avx512" else 32) // x.itemsize
+        fits = shape[1] % lanes == 0 or shape[1] >= 4 * lanes
+        text = run(lambda x, c: x * c, x, c)[1]
+        assert (CODE in text) == (_lib.native() and fits)
+
+
 def loop(n):
     x = np.linspace(0, 1, n)
     return str(pg.jit(lambda x: x * x + x - 1)(x).tobytes().hex())

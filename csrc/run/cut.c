@@ -30,9 +30,9 @@ void gradc_loop_block(gradc_loop *p, uint32_t registers)
     p->register_bytes = gradc_align((p->block ? p->block : 1) * sizeof(double));
 }
 
-/* After how many elements an operand repeats, as a bias does with every row. */
-static size_t period_of(const gradc_array *a)
+size_t gradc_loop_period(const loop_load *d)
 {
+    const gradc_array *a = &d->from;
     size_t period = 1;
     for (int i = a->rank - 1; i > 0; i--)
         period *= (size_t)a->dim[i];
@@ -46,12 +46,12 @@ static void find_periods(gradc_loop *p)
     if (p->row > p->block || (p->n_load > 0 && p->load[0].within))
         return;
     for (uint32_t i = 0; i < p->n_load; i++) {
-        const size_t period = period_of(&p->load[i].from);
+        const size_t period = gradc_loop_period(&p->load[i]);
         if (period > 0 && period <= p->block && p->row == 0 && !joins_blocks(p))
             p->block = p->block / period * period;
     }
     for (uint32_t i = 0; i < p->n_load; i++) {
-        const size_t period = period_of(&p->load[i].from);
+        const size_t period = gradc_loop_period(&p->load[i]);
         p->load[i].once =
             period > 0 && p->block % period == 0 && p->panel % period == 0;
     }

@@ -19,7 +19,7 @@ typedef struct machine {
 
 static size_t pointer_bytes(const gradc_loop *l)
 {
-    return gradc_align((l->n_register + (size_t)l->n_memory) * sizeof(char *));
+    return gradc_align(gradc_loop_slots(l) * sizeof(char *));
 }
 
 static size_t count_tasks(const gradc_loop *l)
@@ -214,8 +214,24 @@ static void end_reductions(const gradc_loop *l, const gradc_frame *f)
 
 static void load(const machine *m, const loop_load *d, size_t begin, size_t n)
 {
+    if (d->form == LOAD_LINES) {
+        const size_t line = m->l->line;
+        n = (begin + n - 1) / line - begin / line + 1;
+        begin /= line;
+    }
     d->move->load(m->slot[d->slot], gradc_ref_at(m->f, d->from.at), d->from.rank,
                   d->from.dim, d->from.stride, begin, n);
+}
+
+/* To element `at` of line number `line`. */
+static void point(const machine *m, const loop_load *d, size_t line, size_t at)
+{
+    const gradc_array *x = &d->from;
+    ptrdiff_t offset = (ptrdiff_t)at * d->element;
+    for (int a = x->rank - 1; a > 0; line /= (size_t)x->dim[a], a--)
+        offset += (ptrdiff_t)(line % (size_t)x->dim[a]) * x->stride[a];
+    offset += (ptrdiff_t)line * x->stride[0];
+    m->slot[d->slot] = (char *)gradc_ref_at(m->f, x->at) + offset;
 }
 
 /* The slots of worker number `worker` for task number `task`. */
@@ -252,12 +268,15 @@ static void run_block(const machine *m, size_t begin, size_t n)
 {
     const gradc_loop *l = m->l;
     char *const *slot = m->slot;
-    for (uint32_t i = 0; i < l->n_load; i++)
-        if (!l->load[i].once && !l->load[i].within)
-            load(m, &l->load[i], begin, n);
+    const size_t line = l->line > 0 ? begin / l->line : 0, at = begin - line * l->line;
+    for (const loop_load *d = l->load, *end = d + l->n_load; d < end; d++)
+        if (d->form >= POINT_TO_ROWS)
+            point(m, d, line, at);
+        else if (!d->once && !d->within)
+            load(m, d, begin, n);
     for (const loop_op *op = l->op, *end = op + l->n_op; op < end; op++)
         if (op->native != NULL)
-            op->native(slot, n);
+            op->native(slot, n, l->line - at);
         else if (op->fn != NULL)
             op->fn(slot[op->r], slot[op->x], slot[op->y], slot[op->z], n);
         else
@@ -310,6 +329,8 @@ static void run_task(void *context, size_t task, unsigned worker)
         n = end - begin < l->block ? end - begin : l->block;
         if (l->row > l->block && n > l->row - begin % l->row)
             n = l->row - begin % l->row;
+        if (l->sheet > 0 && n > l->sheet - begin % l->sheet)
+            n = l->sheet - begin % l->sheet;
         n = begin_products(&m, begin, n, end);
         run_block(&m, begin, n);
         if (l->n_tail > 0)

@@ -14,8 +14,9 @@
  * loop that is cut. */
 enum { LOOP_SPAN = 1 << 16 };
 
-/* Code for a run of operations (run/native.c): n elements of the slots. */
-typedef void gradc_native_fn(char *const *slot, size_t n);
+/* Code for a run of operations (run/native.c): n elements of the slots, of which the
+ * first `rest` end a line (gradc_loop.line). */
+typedef void gradc_native_fn(char *const *slot, size_t n, size_t rest);
 
 /* r = x op y, or of a pair (x op y) then z: z then (x op y) if `from`; or r is loaded,
  * by load number x. */
@@ -28,18 +29,31 @@ typedef struct loop_op {
     bool from;
 } loop_op;
 
-/* Slot `n_register + i` is memory number i. */
+/* Slot `n_register + i` is memory number i; loads that point come after them. */
 typedef struct loop_memory {
     gradc_ref at;
     uint32_t step; /* bytes it moves on for each element; 0: stays */
 } loop_memory;
 
+/* What comes of a load: a block of elements, or one element for each line; or the slot
+ * only points to where lines are in memory, or one element for each. The latter three
+ * are for code alone. */
+typedef enum load_form {
+    LOAD_BLOCK,
+    LOAD_LINES,
+    POINT_TO_ROWS,
+    POINT_TO_LINES
+} load_form;
+
 typedef struct loop_load {
     uint32_t slot;
+    load_form form;
     bool once;        /* every block is the same: loaded when a task begins */
     bool within;      /* loaded by an operation, when it is needed */
-    gradc_array from; /* broadcast to the space */
+    gradc_array from; /* broadcast to the space; if it points, the axes of lines alone,
+                         with strides in bytes */
     const gradc_move_table *move;
+    ptrdiff_t element; /* bytes from one to the next in a line pointed to */
 } loop_load;
 
 typedef enum reduce_form {
@@ -71,12 +85,13 @@ typedef struct loop_product {
 
 typedef struct gradc_loop {
     size_t total, block, row, group;
+    size_t line, sheet;    /* elements of a line (run/lines.c); where blocks end, too */
     size_t span;           /* elements of a task; total: one task */
     unsigned workers;      /* threads that scratch memory is laid out for */
     size_t acc_bytes;      /* of the accumulators of one worker, or task if `shared` */
     bool shared;           /* rows are added by several tasks, whose sums are joined */
     size_t register_bytes; /* of one register */
-    uint32_t n_register, n_memory, n_op, n_load, n_splat, n_reduce;
+    uint32_t n_register, n_memory, n_pointer, n_op, n_load, n_splat, n_reduce;
     uint32_t n_native; /* operations that became code */
     loop_op *op;
     loop_memory *memory;
@@ -93,6 +108,11 @@ typedef struct gradc_loop {
     size_t tail_bytes;      /* of the sums of one task */
     size_t head_bytes, tail_written; /* that heads move, and tails write, in all */
 } gradc_loop;
+
+static inline uint32_t gradc_loop_slots(const gradc_loop *l)
+{
+    return l->n_register + l->n_memory + l->n_pointer;
+}
 
 /* Pairwise accumulation: partial results by the bits of their count. */
 typedef struct pairwise {
@@ -116,6 +136,8 @@ void gradc_rows_join(const gradc_loop *l, const gradc_frame *f, char *parts,
 void gradc_loop_block(gradc_loop *p, uint32_t registers);
 /* Chooses what is loaded once a task, and the tasks. */
 void gradc_loop_cut(gradc_loop *p);
+/* After how many elements an operand repeats, as a bias does with every row; or 0. */
+size_t gradc_loop_period(const loop_load *d);
 
 /* Bytes of scratch a run of `l` takes. */
 size_t gradc_loop_scratch(const gradc_loop *l);

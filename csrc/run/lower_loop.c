@@ -111,7 +111,8 @@ static gradc_status bring(emitter *e, gradc_id x, uint32_t reads, uint32_t *slot
     *list = more;
     const bool within = !splat && e->n_loads > FEW;
     GRADC_TRY(load_register(e, reads, within, slot));
-    (*list)[(*n)++] = (loop_load){*slot, false, within, a, l->kernels->move[a.dtype]};
+    (*list)[(*n)++] = (loop_load){
+        .slot = *slot, .within = within, .from = a, .move = l->kernels->move[a.dtype]};
     return GRADC_OK;
 }
 
@@ -383,11 +384,11 @@ gradc_status gradc_lower_loop(gradc_lowering *l, uint32_t at)
     status = GRADC_ENOMEM;
     gradc_loop_cut(p);
     p->acc_bytes = e.acc_bytes;
-    gradc_lower_scratch(l, gradc_loop_scratch(p));
     const uint32_t n = p->n_op + p->n_reduce + (e.n_loads > FEW ? 0 : p->n_load);
     char *name = gradc_lower_get(l, NAME_BYTES);
     if (name == NULL || !gradc_native_loop(p, &l->p->code, l->kernels))
         goto done;
+    gradc_lower_scratch(l, gradc_loop_scratch(p));
     snprintf(name, NAME_BYTES, "loop of %u operations over %zu elements%s", n, p->total,
              p->n_native > 0 ? ", partly machine code" : "");
     status = gradc_lower_step(l, name, gradc_loop_run, p);

@@ -10,9 +10,12 @@
  * which reads what it needs from slots. So nothing is spilled. */
 #include "run/native.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "ir/shape.h"
+#include "run/lines.h"
 #include "run/native_op.h"
 #include "run/run.h"
 
@@ -20,9 +23,15 @@
 
 /* Operations a run must have; values that one may add. */
 enum { LEAST = 2, MOST_NEW = 8 };
-/* Bytes of the longest function: two bodies and what is around them. */
-enum { LONGEST = 2 * 2 * NATIVE_MOST * 80 + 1024 };
+/* Bytes of a function, of two bodies: for each operation, and around them. */
+enum { EACH = 2 * 2 * 80, AROUND = 1024, LONGEST = NATIVE_MOST * EACH + AROUND };
 enum { NOT_YET = UINT16_MAX };
+
+/* What a slot holds: NATIVE_SLOT, NATIVE_ONE or NATIVE_LINE. */
+typedef struct held {
+    native_kind kind;
+    int32_t step; /* as of a base */
+} held;
 
 typedef struct builder {
     gradc_loop *l;
@@ -31,14 +40,12 @@ typedef struct builder {
     uint32_t *reader;  /* by operation: 1 + the last that reads its result */
     uint32_t *later;   /* by slot: the same, while operations are walked backwards */
     uint16_t *now;     /* by slot: its value in the run, or NOT_YET */
-    bool *is_one;      /* by slot: one value many times */
+    held *holds;       /* by slot, when a run begins */
     uint32_t end;      /* operations below it are in the run */
     native_run u;
 } builder;
 
 /* ---- who reads what ---- */
-
-static uint32_t count_slots(const gradc_loop *l) { return l->n_register + l->n_memory; }
 
 /* What is read after the operations: memory, and operands of reductions. */
 static void find_readers(builder *b)
@@ -46,12 +53,13 @@ static void find_readers(builder *b)
     const gradc_loop *l = b->l;
     for (uint32_t i = 0; i < l->n_memory; i++) {
         b->later[l->n_register + i] = UINT32_MAX;
-        b->is_one[l->n_register + i] = l->memory[i].step == 0;
+        if (l->memory[i].step == 0)
+            b->holds[l->n_register + i].kind = NATIVE_ONE;
     }
     for (uint32_t i = 0; i < l->n_reduce; i++)
         b->later[l->reduce[i].slot] = UINT32_MAX;
     for (uint32_t i = 0; i < l->n_splat; i++)
-        b->is_one[l->splat[i].slot] = true;
+        b->holds[l->splat[i].slot].kind = NATIVE_ONE;
     for (uint32_t k = l->n_op; k-- > 0;) {
         const loop_op *op = &l->op[k];
         b->reader[k] = b->later[op->r];
@@ -78,27 +86,27 @@ static uint16_t add_value(builder *b, native_kind kind, uint32_t slot, bool is_m
 
 /* The address of a slot, for loads and stores; false if registers are used up. Nor can
  * a slot hold masks and then numbers: their vectors would overwrite masks to come. */
-static bool add_base(builder *b, uint32_t slot, bool is_mask)
+static bool add_base(builder *b, uint32_t slot, bool is_mask, held h)
 {
     native_run *u = &b->u;
     for (uint32_t i = 0; i < u->n_base; i++)
         if (u->base[i].slot == slot)
-            return u->base[i].is_mask == is_mask;
-    if (u->n_base == NATIVE_BASES)
+            return u->base[i].is_mask == is_mask && u->base[i].kind == h.kind;
+    if (u->n_base == NATIVE_BASES - (u->line > 0 ? NATIVE_LINE_BASES : 0))
         return false;
-    u->base[u->n_base++] = (native_base){slot, is_mask};
+    u->base[u->n_base++] = (native_base){slot, h.kind, is_mask, h.step};
     return true;
 }
 
 static bool read_slot(builder *b, uint32_t slot, bool is_mask, uint16_t *value)
 {
     if (b->now[slot] == NOT_YET) {
-        const bool one = b->is_one[slot] && !is_mask;
+        const held h = is_mask ? (held){NATIVE_SLOT, 0} : b->holds[slot];
         if (is_mask && !b->e.wide)
             return false;
-        if (!one && !add_base(b, slot, is_mask))
+        if (h.kind != NATIVE_ONE && !add_base(b, slot, is_mask, h))
             return false;
-        b->now[slot] = add_value(b, one ? NATIVE_ONE : NATIVE_SLOT, slot, is_mask);
+        b->now[slot] = add_value(b, h.kind, slot, is_mask);
     }
     *value = b->now[slot];
     b->u.v[*value].last = b->u.n_instruction;
@@ -137,13 +145,9 @@ static uint16_t add_instruction(builder *b, gradc_op op, uint32_t k, uint16_t x,
 /* Whether the run can take operation k, by what it is. */
 static bool is_native(builder *b, const loop_op *op)
 {
-    const native_recipe *how = &gradc_native_recipe[op->op];
-    if (how->emit == NULL)
-        return false;
-    if (how->of_masks == 2)
-        return true;
-    if (op->dtype > GRADC_F32)
-        return false;
+    const bool has_code = gradc_native_has(op->op, op->dtype);
+    if (!has_code || gradc_native_recipe[op->op].of_masks == 2)
+        return has_code;
     if (b->dtype == GRADC_DTYPE_COUNT)
         b->dtype = op->dtype;
     return op->dtype == b->dtype;
@@ -160,8 +164,8 @@ static bool add_op(builder *b, uint32_t k)
         !read_slot(b, op->x, how->of_masks > 0, &x) ||
         !read_slot(b, op->y, how->of_masks > 1, &y) ||
         !read_slot(b, op->z, how->of_masks > 1, &z) ||
-        (stored &&
-         (!add_base(b, op->r, how->makes_mask) || (how->makes_mask && !b->e.wide))))
+        (stored && (!add_base(b, op->r, how->makes_mask, (held){NATIVE_SLOT, 0}) ||
+                    (how->makes_mask && !b->e.wide))))
         return false;
     uint16_t r = add_instruction(b, op->op, k, x, y, z);
     if (op->then != GRADC_OP_input)
@@ -181,7 +185,7 @@ static void build(builder *b, uint32_t begin)
         if (k == begin) {
             b->u.n_value = b->u.n_instruction = b->u.n_base = 0;
             b->dtype = GRADC_DTYPE_COUNT;
-            for (uint32_t i = 0; i < count_slots(b->l); i++)
+            for (uint32_t i = 0; i < gradc_loop_slots(b->l); i++)
                 b->now[i] = NOT_YET;
         }
         if (add_op(b, k)) {
@@ -204,8 +208,14 @@ static bool take(uint32_t *left, native_value *v)
     return true;
 }
 
+/* Whether all vectors, of a line at least, have it. */
+static bool is_known(const native_value *v)
+{
+    return v->kind == NATIVE_ONE || v->kind == NATIVE_LINE || v->kind == NATIVE_BITS;
+}
+
 /* Gives each value a register; false, with b->end set before the operation that finds
- * none. Values that are the same in all vectors keep theirs. */
+ * none. Values that all vectors have keep theirs. */
 static bool allocate(builder *b)
 {
     native_run *u = &b->u;
@@ -214,7 +224,7 @@ static bool allocate(builder *b)
     uint32_t masks = (1u << K_OTHER) - (1u << K_FIRST);
     for (uint32_t i = 0; i < u->n_value; i++) {
         native_value *v = &u->v[i];
-        if (v->kind != NATIVE_ONE && v->kind != NATIVE_BITS)
+        if (!is_known(v))
             continue;
         if (!take(&lanes, v)) {
             b->end = u->i[v->first].op;
@@ -226,8 +236,7 @@ static bool allocate(builder *b)
         const uint16_t need[] = {in->x, in->y, in->z, in->r};
         for (int j = 0; j < 4; j++) {
             native_value *v = &u->v[need[j]];
-            const bool known = v->kind == NATIVE_ONE || v->kind == NATIVE_BITS;
-            if (known || v->first != i || (j > 0 && need[j] == need[j - 1]) ||
+            if (is_known(v) || v->first != i || (j > 0 && need[j] == need[j - 1]) ||
                 (j == 2 && need[2] == need[0]))
                 continue;
             if (!take(v->is_mask && wide ? &masks : &lanes, v)) {
@@ -237,194 +246,53 @@ static bool allocate(builder *b)
         }
         for (int j = 0; j < 4; j++) {
             const native_value *v = &u->v[need[j]];
-            const bool known = v->kind == NATIVE_ONE || v->kind == NATIVE_BITS;
-            if (!known && v->last == i)
+            if (!is_known(v) && v->last == i)
                 *(v->is_mask && wide ? &masks : &lanes) |= 1u << v->reg;
         }
     }
     return true;
 }
 
-/* ---- the function ---- */
+/* ---- what slots hold ---- */
 
-static const uint8_t base_register[NATIVE_BASES] = {RAX, RCX, RDX, R8,  R9, RBX,
-                                                    RBP, R12, R13, R14, R15};
-enum { FREE_BASES = 5 }; /* those before that the callee need not keep */
-
-#define BYTES(e, ...)                                                                  \
-    x86_bytes(e, sizeof (uint8_t[]){__VA_ARGS__}, (const uint8_t[]){__VA_ARGS__})
-
-static unsigned lanes(const builder *b)
+static void note_load(builder *b, const loop_load *d)
 {
-    return (b->e.wide ? 64 : 32) / (b->e.single ? 4 : 8);
+    const int32_t size = (int32_t)gradc_dtype_size(d->from.dtype);
+    const int32_t step = (int32_t)d->from.stride[d->from.rank - 1];
+    held *h = &b->holds[d->slot];
+    if (d->form == LOAD_LINES)
+        *h = (held){NATIVE_LINE, size};
+    else if (d->form == POINT_TO_LINES)
+        *h = (held){NATIVE_LINE, step};
+    else if (d->form == POINT_TO_ROWS)
+        *h = (held){NATIVE_SLOT, step - (int32_t)b->u.line * size};
 }
 
-static x86_place in_slot(const builder *b, uint32_t slot, bool is_mask)
+/* Before the first operation. */
+static void note_loads(builder *b)
 {
-    uint32_t i = 0;
-    while (b->u.base[i].slot != slot)
-        i++;
-    return (x86_place){.reg = X86_NONE,
-                       .base = base_register[i],
-                       .index = RDI,
-                       .scale = is_mask       ? 1
-                                : b->e.single ? 4
-                                              : 8};
+    for (uint32_t i = 0; i < b->l->n_load; i++)
+        if (!b->l->load[i].within)
+            note_load(b, &b->l->load[i]);
 }
 
-#define VECTOR_OP(c, m, p, ...)                                                        \
-    (x86_op) { .code = (c), .map = (m), .prefix = (p), __VA_ARGS__ }
-
-/* Lanes that are not there become zero, and are not written. */
-static void load(builder *b, const native_value *v, bool tail)
+/* After operation k. */
+static void note_op(builder *b, uint32_t k)
 {
-    x86 *e = &b->e;
-    const x86_place at = in_slot(b, v->slot, v->is_mask);
-    const unsigned a = native_other(e, 0);
-    if (v->is_mask) { /* bytes 0 or 1 */
-        x86_masked(e, VECTOR_OP(0x6F, 1, 3, .bits = 128), a, X86_NONE, at, K_LANES,
-                   true);
-        x86_vector(e, VECTOR_OP(0x26, 2, 1, .bits = 128), v->reg, a, x86_reg(a));
-    } else if (tail && e->wide) {
-        x86_masked(e, VECTOR_OP(0x10, 1, 1, .by_type = true), v->reg, X86_NONE, at,
-                   K_LANES, true);
-    } else if (tail) {
-        x86_vector(e, VECTOR_OP(e->single ? 0x2C : 0x2D, 2, 1), v->reg, LANES_TAIL, at);
-    } else {
-        x86_vector(e, VECTOR_OP(0x10, 1, 1, .by_type = true), v->reg, X86_NONE, at);
-    }
+    const loop_op *op = &b->l->op[k];
+    b->holds[op->r] = (held){NATIVE_SLOT, 0};
+    if (op->fn == NULL)
+        note_load(b, &b->l->load[op->x]);
 }
 
-static void store(builder *b, const native_value *v, uint32_t slot, bool tail)
+/* Whether operation k reads what only code can. */
+static bool reads_lines(const builder *b, uint32_t k)
 {
-    x86 *e = &b->e;
-    const x86_place at = in_slot(b, slot, v->is_mask);
-    const unsigned a = native_other(e, 0);
-    if (v->is_mask) {
-        x86_vector(e, VECTOR_OP(0x28, 2, 2, .bits = 128), a, X86_NONE, x86_reg(v->reg));
-        x86_vector(e, VECTOR_OP(0x1C, 2, 1, .bits = 128), a, X86_NONE, x86_reg(a));
-        x86_masked(e, VECTOR_OP(0x7F, 1, 3, .bits = 128), a, X86_NONE, at, K_LANES,
-                   false);
-    } else if (tail && e->wide) {
-        x86_masked(e, VECTOR_OP(0x11, 1, 1, .by_type = true), v->reg, X86_NONE, at,
-                   K_LANES, false);
-    } else if (tail) {
-        x86_vector(e, VECTOR_OP(e->single ? 0x2E : 0x2F, 2, 1), v->reg, LANES_TAIL, at);
-    } else {
-        x86_vector(e, VECTOR_OP(0x11, 1, 1, .by_type = true), v->reg, X86_NONE, at);
-    }
-}
-
-/* One vector of each slot. */
-static void body(builder *b, bool tail)
-{
-    const native_run *u = &b->u;
-    for (uint32_t i = 0; i < u->n_instruction; i++) {
-        const native_instruction *in = &u->i[i];
-        const uint16_t need[] = {in->x, in->y, in->z};
-        for (int j = 0; j < 3; j++) {
-            const native_value *v = &u->v[need[j]];
-            const bool seen =
-                (j > 0 && need[j] == need[0]) || (j == 2 && need[2] == need[1]);
-            if (v->kind == NATIVE_SLOT && v->first == i && !seen)
-                load(b, v, tail);
-        }
-        in->how->emit(&b->e, u, in);
-        if (in->store != NATIVE_NOWHERE)
-            store(b, &u->v[in->r], in->store, tail);
-    }
-}
-
-static const uint64_t bits64[BITS_COUNT] = {[BITS_SIGN] = 1ull << 63,
-                                            [BITS_LESS_SIGN] = ~0ull >> 1,
-                                            [BITS_ONE] = 0x3FF0000000000000,
-                                            [BITS_ALL] = ~0ull};
-static const uint32_t bits32[BITS_COUNT] = {[BITS_SIGN] = 1u << 31,
-                                            [BITS_LESS_SIGN] = ~0u >> 1,
-                                            [BITS_ONE] = 0x3F800000,
-                                            [BITS_ALL] = ~0u};
-
-/* Values that are the same in all vectors. */
-static void hold(builder *b, const native_value *v)
-{
-    x86 *e = &b->e;
-    const x86_place at = {.reg = X86_NONE, .base = R10, .index = X86_NONE};
-    const x86_op repeat = VECTOR_OP(e->single ? 0x18 : 0x19, 2, 1, .by_type = true);
-    if (v->kind == NATIVE_ONE) {
-        x86_load_word(e, R10, RDI, v->slot * (uint32_t)sizeof(char *));
-        x86_vector(e, repeat, v->reg, X86_NONE, at);
-        return;
-    }
-    x86_set_word(e, R10, e->single ? bits32[v->slot] : bits64[v->slot]);
-    if (e->wide) {
-        x86_vector(e, VECTOR_OP(0x7C, 2, 1, .by_type = true), v->reg, X86_NONE,
-                   x86_reg(R10));
-        return;
-    }
-    BYTES(e, 0xC4, 0x41, 0xF9, 0x6E, 0xEA); /* vmovq xmm13, r10 */
-    x86_vector(e, repeat, v->reg, X86_NONE, x86_reg(native_other(e, 0)));
-}
-
-/* Lanes of a partial vector, by how many: from the middle, less that many. */
-static const uint32_t lanes_table[16] = {~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u};
-
-/* Prepares for the first r11 lanes. */
-static void set_tail(builder *b)
-{
-    x86 *e = &b->e;
-    if (e->wide) {
-        BYTES(e, 0x41, 0xBA, 0xFF, 0xFF, 0xFF, 0xFF); /* mov r10d, -1 */
-        BYTES(e, 0xC4, 0x42, 0x20, 0xF5, 0xD2);       /* bzhi r10d, r10d, r11d */
-        BYTES(e, 0xC4, 0xC1, 0x78, 0x92, 0xCA);       /* kmovw k1, r10d */
-        return;
-    }
-    const x86_place at = {.reg = X86_NONE, .base = R10, .index = X86_NONE};
-    x86_set_word(e, R10, (uint64_t)(uintptr_t)(lanes_table + 8));
-    BYTES(e, 0x49, 0xC1, 0xE3, e->single ? 2 : 3); /* shl r11, 2 or 3 */
-    BYTES(e, 0x4D, 0x29, 0xDA);                    /* sub r10, r11 */
-    x86_vector(e, VECTOR_OP(0x10, 1, 1, .by_type = true), LANES_TAIL, X86_NONE, at);
-}
-
-/* void function(char *const *slot, size_t n), in the System V calling convention: rdi
- * is the slots and then the element, rsi n and then n less the rest, r11 the rest. */
-static void function(builder *b)
-{
-    x86 *e = &b->e;
-    const native_run *u = &b->u;
-    const uint8_t w = (uint8_t)lanes(b);
-    BYTES(e, 0xF3, 0x0F, 0x1E, 0xFA); /* endbr64 */
-    for (uint32_t i = FREE_BASES; i < u->n_base; i++)
-        x86_push(e, base_register[i]);
-    for (uint32_t i = 0; i < u->n_base; i++)
-        x86_load_word(e, base_register[i], RDI,
-                      u->base[i].slot * (uint32_t)sizeof(char *));
-    for (uint32_t i = 0; i < u->n_value; i++)
-        if (u->v[i].kind == NATIVE_ONE || u->v[i].kind == NATIVE_BITS)
-            hold(b, &u->v[i]);
-    if (e->wide) {                        /* all lanes */
-        BYTES(e, 0x41, 0xBB, w, 0, 0, 0); /* mov r11d, w */
-        set_tail(b);
-    }
-    BYTES(e, 0x49, 0x89, 0xF3);                   /* mov r11, rsi */
-    BYTES(e, 0x41, 0x83, 0xE3, (uint8_t)(w - 1)); /* and r11d, w - 1 */
-    BYTES(e, 0x31, 0xFF);                         /* xor edi, edi */
-    BYTES(e, 0x4C, 0x29, 0xDE);                   /* sub rsi, r11 */
-    uint8_t *short_block = x86_jump(e, JUMP_ZERO, NULL);
-    const uint8_t *top = e->at;
-    body(b, false);
-    BYTES(e, 0x48, 0x83, 0xC7, w); /* add rdi, w */
-    BYTES(e, 0x48, 0x39, 0xF7);    /* cmp rdi, rsi */
-    x86_jump(e, JUMP_BELOW, top);
-    x86_land(short_block, e);
-    BYTES(e, 0x45, 0x85, 0xDB); /* test r11d, r11d */
-    uint8_t *no_rest = x86_jump(e, JUMP_ZERO, NULL);
-    set_tail(b);
-    body(b, true);
-    x86_land(no_rest, e);
-    BYTES(e, 0xC5, 0xF8, 0x77); /* vzeroupper */
-    for (uint32_t i = u->n_base; i-- > FREE_BASES;)
-        x86_pop(e, base_register[i]);
-    x86_byte(e, 0xC3); /* ret */
+    const loop_op *op = &b->l->op[k];
+    const held *x = &b->holds[op->x], *y = &b->holds[op->y], *z = &b->holds[op->z];
+    return op->fn != NULL &&
+           (x->kind == NATIVE_LINE || y->kind == NATIVE_LINE ||
+            z->kind == NATIVE_LINE || x->step != 0 || y->step != 0 || z->step != 0);
 }
 
 /* ---- the loop ---- */
@@ -432,14 +300,15 @@ static void function(builder *b)
 /* The longest run from operation `begin` on, as code. */
 static bool compile(builder *b, uint32_t begin)
 {
+    const uint32_t least = reads_lines(b, begin) ? 1 : LEAST;
     b->end = b->l->n_op - begin < NATIVE_MOST ? b->l->n_op : begin + NATIVE_MOST;
     do {
         build(b, begin);
         b->e.single = b->dtype == GRADC_F32;
-    } while (b->end - begin >= LEAST && !allocate(b));
-    if (b->end - begin < LEAST || b->dtype == GRADC_DTYPE_COUNT)
+    } while (b->end - begin >= least && !allocate(b));
+    if (b->end - begin < least || b->dtype == GRADC_DTYPE_COUNT)
         return false;
-    function(b);
+    gradc_native_function(&b->e, &b->u);
     return true;
 }
 
@@ -453,12 +322,15 @@ static void replace(builder *b, gradc_code *code)
         b->e.at = start;
         if (code->size - code->used >= LONGEST && compile(b, k)) {
             code->used = (size_t)(b->e.at - code->start);
+            l->n_native += b->end - k;
+            for (; k < b->end; k++)
+                note_op(b, k);
             /* object and function pointers are the same bytes here */
             memcpy(&l->op[n].native, &start, sizeof start);
             n++;
-            l->n_native += b->end - k;
-            k = b->end;
         } else {
+            assert(!reads_lines(b, k));
+            note_op(b, k);
             l->op[n++] = l->op[k++];
         }
     }
@@ -478,29 +350,33 @@ bool gradc_native_usable(const gradc_kernels *kernels)
 
 bool gradc_native_loop(gradc_loop *l, gradc_code *code, const gradc_kernels *kernels)
 {
-    if (l->n_op < LEAST || !gradc_native_usable(kernels) ||
+    if ((l->n_op < LEAST && l->n_load == 0) || !gradc_native_usable(kernels) ||
         (code->size == 0 && !gradc_code_begin(code)))
         return true;
-    const size_t slots = count_slots(l);
+    const size_t slots = (size_t)gradc_loop_slots(l) + l->n_load;
     builder *b = gradc_alloc_zero(1, sizeof *b);
     uint32_t *readers = gradc_alloc_zero(l->n_op + slots, sizeof *readers);
     uint16_t *now = gradc_alloc(slots * sizeof *now);
-    bool *is_one = gradc_alloc_zero(slots, sizeof *is_one);
-    const bool done = b && readers && now && is_one;
+    held *holds = gradc_alloc_zero(slots, sizeof *holds);
+    const bool done = b && readers && now && holds;
     if (done) {
         *b = (builder){.l = l,
                        .e.wide = is_wide(kernels),
                        .reader = readers,
                        .later = readers + l->n_op,
                        .now = now,
-                       .is_one = is_one};
+                       .holds = holds};
+        if (code->size - code->used >= LONGEST + l->n_op * (EACH + AROUND))
+            gradc_find_lines(l, b->e.wide);
+        b->u.line = (uint32_t)l->line;
         find_readers(b);
+        note_loads(b);
         replace(b, code);
     }
     gradc_release(b);
     gradc_release(readers);
     gradc_release(now);
-    gradc_release(is_one);
+    gradc_release(holds);
     return done;
 }
 

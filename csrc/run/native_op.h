@@ -5,7 +5,9 @@
 #include "ir/op.h"
 #include "run/x86.h"
 
-enum { NATIVE_MOST = 96, NATIVE_VALUES = 4 * NATIVE_MOST, NATIVE_BASES = 11 };
+enum { NATIVE_MOST = 96, NATIVE_VALUES = 4 * NATIVE_MOST };
+/* Registers for addresses, and those of them that lines take. */
+enum { NATIVE_BASES = 11, NATIVE_LINE_BASES = 2 };
 
 /* Vector registers: those below hold values, then come two for what an op needs on its
  * way and, where there are no mask registers, the lanes of a partial vector. */
@@ -27,6 +29,7 @@ typedef enum native_bits {
 typedef enum native_kind {
     NATIVE_SLOT, /* read from a slot, a vector at a time */
     NATIVE_ONE,  /* from a slot that holds one value many times */
+    NATIVE_LINE, /* from a slot that holds a value for each line */
     NATIVE_BITS,
     NATIVE_MADE
 } native_kind;
@@ -53,7 +56,9 @@ enum { NATIVE_NOWHERE = UINT32_MAX };
 /* A slot whose address is in a register. */
 typedef struct native_base {
     uint32_t slot;
+    native_kind kind; /* NATIVE_SLOT or NATIVE_LINE */
     bool is_mask;
+    int32_t step; /* bytes to go on when a line ends */
 } native_base;
 
 typedef struct native_run {
@@ -61,7 +66,11 @@ typedef struct native_run {
     native_instruction i[2 * NATIVE_MOST];
     uint32_t n_value, n_instruction, n_base;
     native_base base[NATIVE_BASES];
+    uint32_t line; /* elements of one; 0: none */
 } native_run;
+
+/* Writes the function of `u`, a gradc_native_fn (run/loop.h). */
+void gradc_native_function(x86 *e, const native_run *u);
 
 typedef void native_emit_fn(x86 *e, const native_run *u, const native_instruction *i);
 
@@ -76,6 +85,13 @@ struct native_recipe {
 
 /* emit is NULL for ops that kernels do. */
 extern const native_recipe gradc_native_recipe[GRADC_OP_COUNT];
+
+/* Whether an op on operands of a type, a choice on values of it, is done by code. */
+static inline bool gradc_native_has(gradc_op op, gradc_dtype dtype)
+{
+    const native_recipe *how = &gradc_native_recipe[op];
+    return how->emit != NULL && (how->of_masks == 2 || dtype <= GRADC_F32);
+}
 
 static inline unsigned native_other(const x86 *e, unsigned i)
 {

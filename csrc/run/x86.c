@@ -103,6 +103,14 @@ void x86_set_word(x86 *e, unsigned reg, uint64_t value)
     word32(e, (uint32_t)(value >> 32));
 }
 
+void x86_add(x86 *e, unsigned reg, int32_t value)
+{
+    x86_byte(e, 0x48 | bit(reg, 3));
+    x86_byte(e, 0x81);
+    x86_byte(e, 3 << 6 | (reg & 7));
+    word32(e, (uint32_t)value);
+}
+
 static void set_distance(uint8_t *field, const uint8_t *to)
 {
     const uint32_t distance = (uint32_t)(to - (field + 4));

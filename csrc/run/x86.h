@@ -52,6 +52,7 @@ void x86_pop(x86 *e, unsigned reg);
 /* reg = the 8 bytes at address base + offset */
 void x86_load_word(x86 *e, unsigned reg, unsigned base, uint32_t offset);
 void x86_set_word(x86 *e, unsigned reg, uint64_t value);
+void x86_add(x86 *e, unsigned reg, int32_t value);
 /* A jump (0F `condition`) to `to`; forward ones are given `to` later. */
 uint8_t *x86_jump(x86 *e, unsigned condition, const uint8_t *to);
 void x86_land(uint8_t *jump, const x86 *e);
