@@ -34,7 +34,7 @@ gradc_status gradc_compile(const gradc_graph *g, size_t n_args, const gradc_id *
         gradc_optimise(g, n_args, args, n_results, results, gradc_run_scalar, &o, msg);
     if (status != GRADC_OK)
         return status;
-    if (gradc_fuse(o.g, &s) != GRADC_OK) {
+    if (gradc_fuse(o.g, n_results, o.result, &s) != GRADC_OK) {
         gradc_optimised_free(&o);
         return no_memory(msg);
     }

@@ -127,6 +127,19 @@ def test_function_tells_its_memory():
     assert 16000 <= memory.moved <= 16100 and memory.workspace > 0
 
 
+def test_what_slices_were_moved_away_from_is_not_computed():
+    def rosenbrock(x):
+        return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+    def product(x, v):
+        return pg.jvp(pg.grad(rosenbrock), (x,), (v,))[1]
+
+    x = np.linspace(0, 1, N)
+    moved = pg.jit(product).memory(x, x).moved
+    # three shifts of each vector, all read in one pass, and the result
+    assert moved <= 7 * x.nbytes + 100
+
+
 def test_padding_costs_no_pass_of_its_own():
     """x[1:] and x[:-1]: x is read for the value and for the gradient, written once."""
 

@@ -208,18 +208,36 @@ static bool arrange(builder *b)
     return ok;
 }
 
-gradc_status gradc_fuse(const gradc_graph *g, gradc_schedule *out)
+/* Marks, by id, what the results need: rewriting leaves nodes behind that none does. */
+static void mark_needed(const gradc_graph *g, size_t n_results, const gradc_id *result,
+                        bool *needed)
+{
+    for (size_t i = 0; i < n_results; i++)
+        needed[result[i]] = true;
+    for (gradc_id x = g->size; x > 0; x--) {
+        const gradc_node *n = gradc_node_get(g, x);
+        for (uint32_t k = 0; needed[x] && k < n->n_in; k++)
+            needed[gradc_node_in(n)[k]] = true;
+    }
+}
+
+gradc_status gradc_fuse(const gradc_graph *g, size_t n_results, const gradc_id *result,
+                        gradc_schedule *out)
 {
     builder b = {.g = g, .n_slot = 16};
     while (b.n_slot < 2 * (size_t)g->size + 2)
         b.n_slot *= 2;
     b.slot = gradc_alloc_zero(b.n_slot, sizeof *b.slot);
     b.s.stage_of = gradc_alloc_zero((size_t)g->size + 1, sizeof *b.s.stage_of);
-    bool ok = b.slot != NULL && b.s.stage_of != NULL;
+    bool *needed = gradc_alloc_zero((size_t)g->size + 1, sizeof *needed);
+    bool ok = b.slot != NULL && b.s.stage_of != NULL && needed != NULL;
+    if (ok)
+        mark_needed(g, n_results, result, needed);
     for (gradc_id x = 1; ok && x <= g->size; x++)
-        ok = place(&b, x);
+        ok = !needed[x] || place(&b, x);
     ok = ok && arrange(&b);
     gradc_release(b.slot);
+    gradc_release(needed);
     if (!ok) {
         gradc_schedule_free(&b.s);
         return GRADC_ENOMEM;

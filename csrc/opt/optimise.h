@@ -43,9 +43,11 @@ void gradc_find_stack(const gradc_graph *g, gradc_id sum, const uint32_t *uses,
 gradc_id gradc_stack(gradc_graph *g, const gradc_graph *from, const gradc_node *sum,
                      const gradc_id *map, const bool *stacked);
 
-/* Stages in order of execution; elementwise nodes and reductions over the same space
- * that do not wait for each other share one (opt/fuse.c). */
-gradc_status gradc_fuse(const gradc_graph *g, gradc_schedule *out);
+/* Stages in order of execution of what the results need; elementwise nodes and
+ * reductions over the same space that do not wait for each other share one
+ * (opt/fuse.c). */
+gradc_status gradc_fuse(const gradc_graph *g, size_t n_results, const gradc_id *result,
+                        gradc_schedule *out);
 
 /* Lets stages repeat what is cheaper to compute again than to store and read, and drops
  * what nobody needs then (opt/recompute.c). */
