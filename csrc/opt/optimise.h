@@ -10,8 +10,8 @@
 typedef gradc_value gradc_evaluator(gradc_op op, gradc_dtype dtype,
                                     const gradc_value *in, size_t n_in);
 
-/* A graph of only what `result` needs, rewritten by exact rules: input number i stands
- * for args[i]. */
+/* A graph of what `result` needs, rewritten by exact rules, and of what rewriting left
+ * behind, which gradc_fuse passes over: input number i stands for args[i]. */
 typedef struct gradc_optimised {
     gradc_graph *g;
     gradc_id *result;

@@ -17,6 +17,8 @@
 /* Elements of a line for which it is worth a place of its own, and full vectors that it
  * must have besides a last one in part; elements of a sheet worth a block. */
 enum { LEAST_LINE = 16, FULL = 4, LEAST_SHEET = 256 };
+/* Elements from a line to the next that instructions can add as bytes. */
+enum { MOST_STEP = INT32_MAX / 2 / (int32_t)sizeof(double) };
 
 static bool reads(const loop_op *op, uint32_t slot)
 {
@@ -64,17 +66,17 @@ static int64_t sheet_of(const loop_load *d)
 /* Whether instructions can go from a line of load `d` to the next where they are. */
 static bool can_step(const gradc_loop *l, const loop_load *d)
 {
-    const int64_t most = INT32_MAX / 2 / (int64_t)sizeof(double);
     const int64_t sheet = sheet_of(d);
     if (sheet > 0 && (l->sheet == 0 || sheet % (int64_t)l->sheet != 0))
         return false;
-    return llabs(d->from.stride[d->from.rank - 2]) <= most && width_of(d) <= most;
+    return llabs(d->from.stride[d->from.rank - 2]) <= MOST_STEP;
 }
 
-static bool is_long(gradc_dtype dtype, int64_t line, bool wide)
+/* Whether code should go by lines of so many elements. */
+static bool is_good_line(gradc_dtype dtype, int64_t line, bool wide)
 {
     const int64_t w = (wide ? 64 : 32) / (int64_t)gradc_dtype_size(dtype);
-    return dtype <= GRADC_F32 && line >= LEAST_LINE &&
+    return dtype <= GRADC_F32 && line >= LEAST_LINE && line <= MOST_STEP &&
            (line % w == 0 || line >= FULL * w);
 }
 
@@ -85,7 +87,7 @@ static load_form form_of(const gradc_loop *l, uint32_t i, int64_t line, bool wid
     const loop_load *d = &l->load[i];
     const int64_t width = width_of(d);
     if (d->once || width == 0 || width % line != 0 ||
-        !is_long(d->from.dtype, line, wide))
+        !is_good_line(d->from.dtype, line, wide))
         return LOAD_BLOCK;
     const int64_t step = d->from.stride[d->from.rank - 1];
     const bool points = width == line && can_step(l, d);
