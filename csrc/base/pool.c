@@ -2,24 +2,30 @@
  *
  * Threads start at the first job that wants them, never at load. One job runs at a
  * time; a second caller finds the pool busy and does its tasks alone. After fork the
- * child has no threads and starts its own when it needs them. */
+ * child has no threads and starts its own when it needs them. A worker begins with the
+ * same share of the tasks in every job, as one step reads what another has written, and
+ * helps others when it is done. */
 #include "base/pool.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/place.h"
 #include "gradc.h"
 
+/* Tasks of one worker that nobody has begun; a line of the cache each. */
+typedef struct share {
+    _Alignas(64) atomic_size_t next;
+} share;
+
 typedef struct job {
     gradc_task_fn *run;
     void *context;
     size_t n;
-    atomic_size_t next;
-    unsigned workers, joined;
+    unsigned workers;
+    share share[GRADC_MOST_WORKERS];
     atomic_uint active;
 } job;
 
@@ -47,26 +53,35 @@ static void pause_briefly(void)
 #endif
 }
 
-static void work(job *j, unsigned worker)
+static size_t begin_of(const job *j, unsigned worker)
 {
-    for (size_t t; (t = atomic_fetch_add(&j->next, 1)) < j->n;)
-        j->run(j->context, t, worker);
+    return j->n * worker / j->workers;
 }
 
-/* A thread of the pool: joins each job once, as long as there is room in it. */
-static void *serve(void *unused)
+/* The worker's own tasks, then those of others. */
+static void work(job *j, unsigned worker)
 {
+    for (unsigned k = 0; k < j->workers; k++) {
+        const unsigned of = (worker + k) % j->workers;
+        const size_t end = begin_of(j, of + 1);
+        for (size_t t; (t = atomic_fetch_add(&j->share[of].next, 1)) < end;)
+            j->run(j->context, t, worker);
+    }
+}
+
+/* A thread of the pool: joins each job once, if it is one of its workers. */
+static void *serve(void *number)
+{
+    const unsigned worker = (unsigned)(uintptr_t)number;
     uint64_t last = 0;
-    (void)unused;
     for (;;) {
         for (int i = 0; i < SPINS && atomic_load(&jobs) == last; i++)
             pause_briefly();
         pthread_mutex_lock(&lock);
-        while (current == NULL || jobs == last || current->joined == current->workers)
+        while (current == NULL || jobs == last || worker >= current->workers)
             pthread_cond_wait(&wake, &lock);
         job *j = current;
         last = jobs;
-        const unsigned worker = j->joined++;
         j->active++;
         pthread_mutex_unlock(&lock);
         work(j, worker);
@@ -135,7 +150,8 @@ static void start(unsigned n)
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
     for (; started < n; started++) {
-        if (pthread_create(&thread[started], &detached, serve, NULL) != 0)
+        if (pthread_create(&thread[started], &detached, serve,
+                           (void *)(uintptr_t)(started + 1)) != 0)
             break;
         off = -1;
     }
@@ -161,7 +177,9 @@ void gradc_pool_run(size_t n, unsigned workers, gradc_task_fn *run, void *contex
             run(context, t, 0);
         return;
     }
-    job j = {.run = run, .context = context, .n = n, .workers = workers, .joined = 1};
+    job j = {.run = run, .context = context, .n = n, .workers = workers};
+    for (unsigned w = 0; w < workers; w++)
+        atomic_init(&j.share[w].next, begin_of(&j, w));
     pthread_mutex_lock(&lock);
     start(workers - 1);
     make_way();
