@@ -24,6 +24,20 @@ INLINE bool v_any(vm m)
 #endif
 }
 
+#if IS_FLOAT
+/* Whether some x is above `most` or NaN; a mask in lanes would take two steps more. */
+INLINE bool v_any_above(vt x, T most)
+{
+#if defined(__AVX512F__) && IS(f64)
+    return _mm512_cmp_pd_mask(x, v_set(most), _CMP_NLE_UQ) != 0;
+#elif defined(__AVX512F__)
+    return _mm512_cmp_ps_mask(x, v_set(most), _CMP_NLE_UQ) != 0;
+#else
+    return v_any(~(x <= most));
+#endif
+}
+#endif
+
 /* table[i] in each lane, of a table of 8 for the low 3 bits of i: registers hold the
  * whole table where lanes can be permuted. */
 INLINE vacc v_acc_table8(const double *table, macc i)
@@ -49,8 +63,8 @@ INLINE vacc v_acc_table8(const double *table, macc i)
 #if IS(f64)
 INLINE vt v_table8(const T *table, vm i) { return v_acc_table8(table, i); }
 
-/* The same for a table of 16 and the low 4 bits, only where that is one instruction:
- * elsewhere longer polynomials or a division are quicker. */
+/* The same for a table of 16 and the low 4 bits, or float32, 32 and 5, only where that
+ * is one instruction: elsewhere longer polynomials or a division are quicker. */
 #if defined(__AVX512F__)
 #define V_HAS_TABLE16 1
 INLINE vt v_table16(const T *table, vm i)
@@ -60,6 +74,14 @@ INLINE vt v_table16(const T *table, vm i)
 #endif
 
 #elif IS(f32)
+#if defined(__AVX512F__)
+#define V_HAS_TABLE32 1
+INLINE vt v_table32(const T *table, vm i)
+{
+    return _mm512_permutex2var_ps(v_load(table), (__m512i)i, v_load(table + 16));
+}
+#endif
+
 INLINE vt v_table8(const T *table, vm i)
 {
 #if defined(__AVX512F__)

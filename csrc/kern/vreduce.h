@@ -90,14 +90,14 @@ static __attribute__((noinline, unused)) void reduce_rare_lanes(const vt *x, van
 INLINE vangle reduce(vt x)
 {
     const vt t = v_fma(x, v_set(0x1.45f306dc9c883p-1), v_set(ROUNDER));
-    const vt n = t - ROUNDER;
     vangle a = {.n = (vm)t};
 #if V_HAS_FMA
-    const vt r = v_fma(-n, v_set(0x1.921fb54442d18p+0), x);
-    const vt p = v_set(0x1.1a626331p-54); /* 33 bits: n p is exact */
-    a.hi = v_fma(-n, p, r);
-    a.lo = v_fma(-n, v_set(0x1.1701b839a252p-88), v_fma(-n, p, r - a.hi));
+    const vt less = ROUNDER - t, r = v_fma(less, v_set(0x1.921fb54442d18p+0), x);
+    const vt p = v_set(0x1.1a626331p-54); /* 33 bits: less * p is exact */
+    a.hi = v_fma(less, p, r);
+    a.lo = v_fma(less, v_set(0x1.1701b839a252p-88), v_fma(less, p, r - a.hi));
 #else
+    const vt n = t - ROUNDER;
     const vt r = x - n * 0x1.921fb544p+0;
     const vt p = n * 0x1.0b4611a6p-34, q = n * 0x1.3198a2ep-69;
     const vt s = r - p;
@@ -105,7 +105,7 @@ INLINE vangle reduce(vt x)
     a.hi = s - q;
     a.lo = (e + ((s - a.hi) - q)) - n * 0x1.b839a252049c1p-104;
 #endif
-    if (v_any(~(x <= ANGLE_MAX))) {
+    if (v_any_above(x, ANGLE_MAX)) {
         const vt y = x; /* copies, so that x and a stay in registers elsewhere */
         vangle b = a;
         reduce_rare_lanes(&y, &b);
@@ -122,11 +122,12 @@ typedef struct vturn {
 /* x + turn pi/2 = r + n pi; |x| <= ANGLE_MAX, turn 0 or 1. */
 INLINE vturn half_turns(vacc x, int turn)
 {
-    const vacc q = v_acc_fma(x, v_acc_set(0x1.45f306dc9c883p-2), v_acc_set(0.5 * turn));
-    const vacc t = q + ROUNDER;
-    const vacc n = (t - ROUNDER) - 0.5 * turn;
-    const vacc r = v_acc_fma(-n, v_acc_set(0x1.921fb544p+1), x);
-    return (vturn){v_acc_fma(-n, v_acc_set(0x1.0b4611a626331p-33), r), (macc)t};
+    const vacc by_pi = v_acc_set(0x1.45f306dc9c883p-2);
+    const vacc t = turn ? v_acc_fma(x, by_pi, v_acc_set(0.5)) + ROUNDER
+                        : v_acc_fma(x, by_pi, v_acc_set(ROUNDER));
+    const vacc less = turn ? (ROUNDER - t) + 0.5 : ROUNDER - t;
+    const vacc r = v_acc_fma(less, v_acc_set(0x1.921fb544p+1), x);
+    return (vturn){v_acc_fma(less, v_acc_set(0x1.0b4611a626331p-33), r), (macc)t};
 }
 
 static __attribute__((noinline, unused)) void half_turns_rare(const vt *x, vturn *a,
