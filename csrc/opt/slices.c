@@ -8,13 +8,16 @@
 #include "ir/shape.h"
 #include "opt/optimise.h"
 
+/* Operands of a sum that a slice moves to, at most. */
+enum { MOST_TERMS = 32 };
+
 typedef struct window {
     int rank;
     int64_t begin[GRADC_MAX_RANK], step[GRADC_MAX_RANK], size[GRADC_MAX_RANK];
 } window;
 
 /* Operations an element that it takes to compute x from what is stored anyway; more
- * than `most` if that many or any of them is dear. Each level takes one from `most`,
+ * than `most` if that many or any of them is dear or has too many operands. Each level takes one from `most`,
  * which bounds the recursion. */
 static int count_ops(const gradc_graph *g, gradc_id x, int most)
 {
@@ -23,9 +26,9 @@ static int count_ops(const gradc_graph *g, gradc_id x, int most)
         return count_ops(g, n->u.in[0], most);
     if (gradc_node_row(n)->step != GRADC_STEP_LOOP)
         return 0;
-    if (!gradc_op_is_cheap((gradc_op)n->op))
+    if (!gradc_op_is_cheap((gradc_op)n->op) || n->n_in > MOST_TERMS)
         return most + 1;
-    int ops = 1;
+    int ops = n->op == GRADC_OP_addn ? (int)n->n_in - 1 : 1;
     for (uint32_t k = 0; k < n->n_in && ops <= most; k++)
         ops += count_ops(g, gradc_node_in(n)[k], most - ops);
     return ops;
@@ -61,7 +64,7 @@ static gradc_id look(gradc_graph *g, gradc_id x, const window *w)
     }
     if (gradc_node_row(n)->step != GRADC_STEP_LOOP)
         return own.rank == 0 ? x : gradc_slice(g, x, own.begin, own.step, own.size);
-    gradc_id in[GRADC_INLINE_IN];
+    gradc_id in[MOST_TERMS];
     for (uint32_t k = 0; k < n->n_in; k++)
         in[k] = look(g, gradc_node_in(n)[k], &own);
     return gradc_graph_add(g, (gradc_op)n->op, n->n_in, in, n->n_attr, n->attr);

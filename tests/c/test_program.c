@@ -324,8 +324,44 @@ static void test_wrong_index_is_an_error_of_the_run(void)
     gradc_graph_free(g);
 }
 
+/* dx is one sum of many operands, and the slice moves to them. */
+static void test_slice_of_a_long_sum(int terms)
+{
+    gradc_graph *g = gradc_graph_new();
+    const gradc_id x = gradc_input(g, GRADC_F64, 1, (int64_t[]){8}, GRADC_DATA);
+    const gradc_id u = gradc_input(g, GRADC_F64, 1, (int64_t[]){8}, GRADC_DATA);
+    gradc_id y = x, dx;
+    for (int k = 1; k < terms; k++) {
+        const gradc_id c = gradc_const(g, GRADC_F64, k);
+        const gradc_id term = gradc_binary(g, gradc_op_find("mul"), x, c);
+        y = gradc_binary(g, gradc_op_find("add"), y, term);
+    }
+    CHECK(gradc_vjp(g, y, u, 1, &x, &dx) == GRADC_OK, "vjp");
+    const int64_t one[] = {1}, rest[] = {7};
+    const gradc_id r = gradc_slice(g, dx, one, one, rest);
+    gradc_program *p = NULL;
+    gradc_message msg = {""};
+    CHECK(gradc_compile(g, 2, (gradc_id[]){x, u}, 1, &r, &p, &msg) == GRADC_OK, "%s",
+          msg.text);
+    void *work = malloc(gradc_program_workspace(p));
+    const double value[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    double out[7];
+    void *const results[] = {out};
+    CHECK(gradc_run(p, (const void *[]){value, value}, results, work, &msg) == GRADC_OK,
+          "%s", msg.text);
+    for (int i = 0; i < 7; i++)
+        CHECK(out[i] == value[i + 1] * (1 + terms * (terms - 1) / 2), "%d terms: %g",
+              terms, out[i]);
+    free(work);
+    gradc_program_free(p);
+    gradc_graph_free(g);
+}
+
 int main(void)
 {
+    for (int terms = 2; terms < 50; terms++)
+        test_slice_of_a_long_sum(terms);
+
     for (int round = 0; round < 300; round++)
         test_random(round, false);
     for (int round = 0; round < 30; round++)
