@@ -79,14 +79,44 @@ typedef vm vv_store_mask; /* what v_store_mask takes */
 #define LANE(v) ((v)[0])
 #define LANE_TEST(m) (uint8_t)(-((vm)(m))[0])
 
-/* The same by the loop over blocks: for functions, which take as long for a vector of
- * values as for one. */
+/* The same for functions, which take as long for a vector of values as for one: up to a
+ * vector of them in registers, as memory that was written by elements makes who reads
+ * it as a vector wait; more by the loop over blocks. */
 enum { CELLS_BLOCK = 64 };
+
+/* The first n <= W; lanes that are left repeat the first. */
+INLINE vt few_cells(const char *cell, const uint32_t *at, size_t n)
+{
+    if (n == 1)
+        return v_set(CELL(T, *at));
+    vt v;
+#pragma GCC unroll 16
+    for (size_t i = 0; i < W; i++)
+        v[i] = CELL(T, at[i < n ? i : 0]);
+    return v;
+}
 
 INLINE void gather_cells(T *to, const char *cell, const uint32_t *at, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        to[i] = *(const T *)(cell + GRADC_CELL * (size_t)at[i]);
+        to[i] = CELL(T, at[i]);
+}
+
+INLINE void scatter_cells(char *cell, uint32_t r, const T *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        CELL(T, r + i) = from[i];
+}
+
+INLINE void put_few_cells(char *cell, uint32_t r, vt v, size_t n)
+{
+    if (n == 1) {
+        CELL(T, r) = v[0];
+        return;
+    }
+    T lane[W];
+    v_store(lane, v);
+    scatter_cells(cell, r, lane, n);
 }
 
 #define CELLS_WIDE(name)                                                               \
@@ -95,15 +125,21 @@ INLINE void gather_cells(T *to, const char *cell, const uint32_t *at, size_t n)
                          const uint32_t *py, const uint32_t *pz, size_t n)             \
     {                                                                                  \
         T x[CELLS_BLOCK], y[CELLS_BLOCK], v[CELLS_BLOCK];                              \
+        const bool one = py == px;                                                     \
         (void)pz;                                                                      \
+        if (n <= W) {                                                                  \
+            const vt a = few_cells(cell, px, n);                                       \
+            const vt b = one ? a : few_cells(cell, py, n);                             \
+            put_few_cells(cell, r, f_##name(a, b, a), n);                              \
+            return;                                                                    \
+        }                                                                              \
         for (size_t i = 0, m; i < n; i += m) {                                         \
             m = n - i < CELLS_BLOCK ? n - i : CELLS_BLOCK;                             \
             gather_cells(x, cell, px + i, m);                                          \
-            if (py != px)                                                              \
+            if (!one)                                                                  \
                 gather_cells(y, cell, py + i, m);                                      \
-            k_##name(v, x, py != px ? y : x, x, m);                                    \
-            for (size_t k = 0; k < m; k++)                                             \
-                CELL(T, r + i + k) = v[k];                                             \
+            k_##name(v, x, one ? x : y, x, m);                                         \
+            scatter_cells(cell, r + (uint32_t)i, v, m);                                \
         }                                                                              \
     }
 
