@@ -17,8 +17,8 @@ typedef struct window {
 } window;
 
 /* Operations an element that it takes to compute x from what is stored anyway; more
- * than `most` if that many or any of them is dear or has too many operands. Each level takes one from `most`,
- * which bounds the recursion. */
+ * than `most` if that many or any of them is dear or has too many operands. Each level
+ * takes one from `most`, which bounds the recursion. */
 static int count_ops(const gradc_graph *g, gradc_id x, int most)
 {
     const gradc_node *n = gradc_node_get(g, x);
