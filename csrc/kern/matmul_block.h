@@ -15,14 +15,14 @@ enum { TOGETHER = 8, SHARE = V_BYTES == 64 ? 4 : 2, LINE = 64 / sizeof(T) };
 /* Terms that are worth a vector for each lane, and how far ahead those are fetched. */
 enum { LONG = 256, DOT_AHEAD = 4096 / sizeof(T) };
 
-INLINE double lanes_sum(vt x)
+INLINE vacc lanes_in_double(vt x)
 {
     T lane[W];
     v_store(lane, x);
     vacc s = v_acc_load(lane);
     for (size_t l = W_ACC; l < W; l += W_ACC)
         s += v_acc_load(lane + l);
-    return v_acc_sum(s);
+    return s;
 }
 
 INLINE void dot_rows(double *r, const T *x, ptrdiff_t row, const T *y, size_t n,
@@ -50,13 +50,19 @@ INLINE void dot_rows(double *r, const T *x, ptrdiff_t row, const T *y, size_t n,
         for (int i = 0; i < rows; i++)
             a[i][1] = v_fma(v_load_part(x + i * row + j, n - j),
                             v_load_part(y + j, n - j), a[i][1]);
+    vacc s[SHARE];
 #pragma GCC unroll 4
     for (int i = 0; i < rows; i++)
-        r[i] = lanes_sum((a[i][0] + a[i][1]) + (a[i][2] + a[i][3]));
+        s[i] = lanes_in_double((a[i][0] + a[i][1]) + (a[i][2] + a[i][3]));
+    if (rows == 4)
+        v_acc_sums4(r, s);
+    else
+        for (int i = 0; i < rows; i++)
+            r[i] = v_acc_sum(s[i]);
 }
 
 /* Row l of `lane` holds lane l of what dot_rows sums at last, for the rows of x side by
- * side: their sums in the order of lanes_sum. */
+ * side: their sums in the order of v_acc_sum. */
 INLINE void lanes_sums(double *r, const vt *lane, size_t rows)
 {
     for (size_t j = 0; j < rows; j += W_ACC) {

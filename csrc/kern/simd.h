@@ -279,17 +279,30 @@ enum { W_ACC = V_BYTES / 8 };
 
 INLINE vacc v_acc_set(Acc x) { return x - (vacc){0}; }
 
+/* By intrinsics, as gcc 12 converts a vector by quarters. */
 INLINE vacc v_acc_load(const T *p)
 {
+#if IS(f32) && defined(__AVX512F__)
+    return _mm512_cvtps_pd(_mm256_loadu_ps(p));
+#elif IS(f32) && defined(__AVX2__)
+    return _mm256_cvtps_pd(_mm_loadu_ps(p));
+#else
     vslim v;
     memcpy(&v, p, sizeof v);
     return __builtin_convertvector(v, vacc);
+#endif
 }
 
 INLINE void v_acc_store(T *p, vacc x)
 {
+#if IS(f32) && defined(__AVX512F__)
+    _mm256_storeu_ps(p, _mm512_cvtpd_ps(x));
+#elif IS(f32) && defined(__AVX2__)
+    _mm_storeu_ps(p, _mm256_cvtpd_ps(x));
+#else
     const vslim v = __builtin_convertvector(x, vslim);
     memcpy(p, &v, sizeof v);
+#endif
 }
 
 INLINE vacc v_acc_select(macc m, vacc x, vacc y)
@@ -311,6 +324,27 @@ INLINE Acc v_acc_sum(vacc x)
     x += __builtin_shufflevector(x, x, 1, 0);
 #endif
     return x[0];
+}
+
+/* The same for each of 4 vectors, which on AVX-512 share their shuffles. */
+INLINE void v_acc_sums4(Acc *r, const vacc *x)
+{
+#if defined(__AVX512F__)
+    vacc s[2];
+    for (int i = 0; i < 2; i++) {
+        const vacc a = x[2 * i], b = x[2 * i + 1];
+        s[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11) +
+               __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+    vacc t = __builtin_shufflevector(s[0], s[1], 0, 1, 4, 5, 8, 9, 12, 13) +
+             __builtin_shufflevector(s[0], s[1], 2, 3, 6, 7, 10, 11, 14, 15);
+    t += __builtin_shufflevector(t, t, 1, 0, 3, 2, 5, 4, 7, 6);
+    for (int i = 0; i < 4; i++)
+        r[i] = t[2 * i];
+#else
+    for (int i = 0; i < 4; i++)
+        r[i] = v_acc_sum(x[i]);
+#endif
 }
 
 #endif
