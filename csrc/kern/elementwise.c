@@ -284,9 +284,15 @@ PAIR(mul_mul, (x * y) * z)
 #else
 #define TO_I64(v) (int64_t)(v)
 #endif
+#if defined(__GNUC__) && !defined(__clang__)
+/* At -O2 gcc takes vectors for no loop whose length it does not know. */
+#define VECTORS __attribute__((optimize("vect-cost-model=dynamic")))
+#else
+#define VECTORS
+#endif
 #define CONVERT(name, R, expr)                                                         \
-    static void name(void *rp, const void *xp, const void *yp, const void *zp,         \
-                     size_t n)                                                         \
+    static VECTORS void name(void *rp, const void *xp, const void *yp, const void *zp, \
+                             size_t n)                                                 \
     {                                                                                  \
         R *r = rp;                                                                     \
         const T *x = xp;                                                               \
