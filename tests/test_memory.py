@@ -311,6 +311,25 @@ def test_a_sum_to_one_number_keeps_its_order_apart_from_products():
     assert got == pg.jit(lambda z: np.sum(np.exp(z)))(pg.jit(np.matmul)(X, W))
 
 
+@pytest.mark.parametrize("n", [500, 513, 1300, 200_000])
+def test_sums_to_one_number_keep_their_order_among_many_values(n):
+    x = np.random.default_rng(1).normal(size=n)
+
+    def values(x):
+        powers = [x]
+        for _ in range(12):
+            powers.append(np.tanh(powers[-1]) * x)
+        return sum(a * b for a, b in zip(powers, powers[::-1], strict=True)), powers[-1]
+
+    def sums(x):
+        y, z = values(x)
+        return np.sum(y), np.max(y * z), np.sum(z)
+
+    y, z = pg.jit(values)(x)
+    total = pg.jit(np.sum)
+    assert pg.jit(sums)(x) == (total(y), np.max(y * z), total(z))
+
+
 def test_a_product_that_others_read_stays_in_memory():
     rng = np.random.default_rng(1)
     X, W = rng.normal(size=(9000, 24)), rng.normal(size=(24, 40))

@@ -3,6 +3,8 @@
 #include "run/loop.h"
 
 enum { REGISTERS_BYTES = 32768, LEAST_BLOCK = 64 };
+/* Registers of a strip leave L1 to the arrays. */
+enum { STRIPS_BYTES = 16384, LEAST_STRIP = 128 };
 enum { ROWS_BYTES = 1 << 18 };
 /* Tasks that share a sum of rows, and rows that each has at least. */
 enum { MOST_SHARED = 16, LEAST_ROWS = 64 };
@@ -26,7 +28,7 @@ void gradc_loop_block(gradc_loop *p, uint32_t registers)
         block /= 2;
     if (p->row > 0 && p->row <= GRADC_BLOCK)
         block = block < p->row ? p->row : block / p->row * p->row;
-    p->block = p->total < block ? p->total : block;
+    p->block = p->strip = p->total < block ? p->total : block;
     p->register_bytes = gradc_align((p->block ? p->block : 1) * sizeof(double));
 }
 
@@ -123,8 +125,42 @@ static void choose_span(gradc_loop *p)
     p->workers = p->span < p->total ? gradc_pool_workers() : 1;
 }
 
+/* Whether reduction number i is of everything, and of a value that operations make and
+ * no reduction before it reads. */
+static bool sums_own_value(const gradc_loop *p, uint32_t i)
+{
+    const loop_reduce *r = &p->reduce[i];
+    for (uint32_t k = 0; k < i; k++)
+        if (p->reduce[k].slot == r->slot)
+            return false;
+    for (uint32_t k = 0; k < p->n_splat; k++)
+        if (p->splat[k].slot == r->slot)
+            return false;
+    return r->form == REDUCE_ALL;
+}
+
+/* Where only sums of everything keep blocks so large that registers fill L1, operations
+ * go through a block in strips; what is summed is kept for the whole block. */
+static void choose_strip(gradc_loop *p)
+{
+    p->strip = p->block;
+    if (p->n_load > 0 || p->n_head > 0 || p->n_tail > 0 || p->block < GRADC_BLOCK)
+        return;
+    for (uint32_t i = 0; i < p->n_reduce; i++)
+        if (!sums_own_value(p, i))
+            return;
+    while (p->strip > LEAST_STRIP &&
+           p->n_register * p->strip * sizeof(double) > STRIPS_BYTES)
+        p->strip /= 2;
+    if (p->strip == p->block)
+        return;
+    p->block_bytes = p->register_bytes;
+    p->register_bytes = gradc_align(p->strip * sizeof(double));
+}
+
 void gradc_loop_cut(gradc_loop *p)
 {
     find_periods(p);
     choose_span(p);
+    choose_strip(p);
 }

@@ -41,9 +41,15 @@ static size_t shared_bytes(const gradc_loop *l)
     return l->shared ? count_tasks(l) * gradc_align(l->acc_bytes) : 0;
 }
 
+/* Registers, then those that reductions read, if these are larger. */
+static size_t registers_bytes(const gradc_loop *l)
+{
+    return l->n_register * l->register_bytes + l->n_reduce * l->block_bytes;
+}
+
 static size_t worker_bytes(const gradc_loop *l)
 {
-    return pointer_bytes(l) + l->n_register * l->register_bytes +
+    return pointer_bytes(l) + registers_bytes(l) +
            (l->shared ? 0 : gradc_align(l->acc_bytes)) + l->product_scratch +
            l->tail_bytes + l->panel_bytes;
 }
@@ -245,42 +251,77 @@ static void set_slots(machine *m, unsigned worker, size_t task)
     m->slot = (char **)own;
     for (uint32_t i = 0; i < l->n_register; i++)
         m->slot[i] = registers + i * l->register_bytes;
+    for (uint32_t i = 0; i < l->n_reduce && l->block_bytes > 0; i++)
+        if (l->reduce[i].slot < l->n_register)
+            m->slot[l->reduce[i].slot] =
+                registers + l->n_register * l->register_bytes + i * l->block_bytes;
     for (uint32_t i = 0; i < l->n_memory; i++) {
         const loop_memory *at = &l->memory[i];
         if (at->at.base != BASE_PANEL)
             m->slot[l->n_register + i] =
                 (char *)gradc_ref_at(m->f, at->at) + begin * at->step;
     }
-    m->accumulators = registers + l->n_register * l->register_bytes;
+    m->accumulators = registers + registers_bytes(l);
     m->products = m->accumulators + (l->shared ? 0 : gradc_align(l->acc_bytes));
     if (l->shared)
         m->accumulators = accumulators_of(l, m->f, task);
     for (uint32_t i = 0; i < l->n_splat; i++) {
         const loop_load *s = &l->splat[i];
-        s->move->fill(m->slot[s->slot], gradc_ref_at(m->f, s->from.at), l->block);
+        s->move->fill(m->slot[s->slot], gradc_ref_at(m->f, s->from.at), l->strip);
     }
     for (uint32_t i = 0; i < l->n_load; i++)
         if (l->load[i].once)
             load(m, &l->load[i], 0, l->block);
 }
 
-static void run_block(const machine *m, size_t begin, size_t n)
+/* On by n elements of memory, or back. */
+static void move_on(const machine *m, ptrdiff_t n)
+{
+    const gradc_loop *l = m->l;
+    for (uint32_t i = 0; i < l->n_memory; i++)
+        m->slot[l->n_register + i] += n * (ptrdiff_t)l->memory[i].step;
+}
+
+/* The same, and of the registers that reductions read. */
+static void next_strip(const machine *m, ptrdiff_t n)
+{
+    const gradc_loop *l = m->l;
+    move_on(m, n);
+    for (uint32_t i = 0; i < l->n_reduce; i++)
+        if (l->reduce[i].slot < l->n_register)
+            m->slot[l->reduce[i].slot] += n * (ptrdiff_t)l->reduce[i].element;
+}
+
+static void run_ops(const machine *m, size_t begin, size_t n, size_t rest)
 {
     const gradc_loop *l = m->l;
     char *const *slot = m->slot;
+    for (const loop_op *op = l->op, *end = op + l->n_op; op < end; op++)
+        if (op->native != NULL)
+            op->native(slot, n, rest);
+        else if (op->fn != NULL)
+            op->fn(slot[op->r], slot[op->x], slot[op->y], slot[op->z], n);
+        else
+            load(m, &l->load[op->x], begin, n);
+}
+
+static void run_block(const machine *m, size_t begin, size_t n)
+{
+    const gradc_loop *l = m->l;
     const size_t line = l->line > 0 ? begin / l->line : 0, at = begin - line * l->line;
     for (const loop_load *d = l->load, *end = d + l->n_load; d < end; d++)
         if (d->form >= POINT_TO_ROWS)
             point(m, d, line, at);
         else if (!d->once && !d->within)
             load(m, d, begin, n);
-    for (const loop_op *op = l->op, *end = op + l->n_op; op < end; op++)
-        if (op->native != NULL)
-            op->native(slot, n, l->line - at);
-        else if (op->fn != NULL)
-            op->fn(slot[op->r], slot[op->x], slot[op->y], slot[op->z], n);
-        else
-            load(m, &l->load[op->x], begin, n);
+    size_t done = 0;
+    for (; n - done > l->strip; done += l->strip) {
+        run_ops(m, begin, l->strip, 0);
+        next_strip(m, (ptrdiff_t)l->strip);
+    }
+    run_ops(m, begin, n - done, l->line - at);
+    if (done > 0)
+        next_strip(m, -(ptrdiff_t)done);
     for (uint32_t i = 0; i < l->n_reduce; i++)
         reduce(m, &l->reduce[i], begin, n);
 }
@@ -335,8 +376,7 @@ static void run_task(void *context, size_t task, unsigned worker)
         run_block(&m, begin, n);
         if (l->n_tail > 0)
             gradc_rows_end(l, c->f, m.products, sums, begin, n, begin == first);
-        for (uint32_t i = 0; i < l->n_memory; i++)
-            m.slot[l->n_register + i] += n * l->memory[i].step;
+        move_on(&m, (ptrdiff_t)n);
     }
     keep_parts(&m);
 }

@@ -86,11 +86,12 @@ typedef struct loop_product {
 typedef struct gradc_loop {
     size_t total, block, row, group;
     size_t line, sheet;    /* elements of a line (run/lines.c); where blocks end, too */
-    size_t span;           /* elements of a task; total: one task */
+    size_t strip, span;    /* elements that operations take at a time; of a task */
     unsigned workers;      /* threads that scratch memory is laid out for */
     size_t acc_bytes;      /* of the accumulators of one worker, or task if `shared` */
     bool shared;           /* rows are added by several tasks, whose sums are joined */
-    size_t register_bytes; /* of one register */
+    size_t register_bytes; /* of one register, of a strip */
+    size_t block_bytes;    /* of one that a reduction reads; 0: as others */
     uint32_t n_register, n_memory, n_pointer, n_op, n_load, n_splat, n_reduce;
     uint32_t n_native; /* operations that became code */
     loop_op *op;
