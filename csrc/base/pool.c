@@ -55,7 +55,7 @@ static void pause_briefly(void)
 
 static size_t begin_of(const job *j, unsigned worker)
 {
-    return j->n * worker / j->workers;
+    return gradc_edge(worker, j->workers, j->n, 1);
 }
 
 /* The worker's own tasks, then those of others. */

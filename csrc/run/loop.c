@@ -292,6 +292,7 @@ static void next_strip(const machine *m, ptrdiff_t n)
             m->slot[l->reduce[i].slot] += n * (ptrdiff_t)l->reduce[i].element;
 }
 
+/* On n elements, of which the first `rest` end a line (gradc_native_fn). */
 static void run_ops(const machine *m, size_t begin, size_t n, size_t rest)
 {
     const gradc_loop *l = m->l;
@@ -314,7 +315,7 @@ static void run_block(const machine *m, size_t begin, size_t n)
             point(m, d, line, at);
         else if (!d->once && !d->within)
             load(m, d, begin, n);
-    size_t done = 0;
+    size_t done = 0; /* in strips, if the loop has neither loads nor lines */
     for (; n - done > l->strip; done += l->strip) {
         run_ops(m, begin, l->strip, 0);
         next_strip(m, (ptrdiff_t)l->strip);
