@@ -59,22 +59,44 @@ static void find_periods(gradc_loop *p)
     }
 }
 
-/* Elements of a task: fewer where each takes long, unless that changes how sums are
- * joined. A sum of everything is a tree of blocks; tasks are powers of two of them. */
+static bool sums_everything(const gradc_loop *p)
+{
+    for (uint32_t i = 0; i < p->n_reduce; i++)
+        if (p->reduce[i].form == REDUCE_ALL)
+            return true;
+    return false;
+}
+
+/* Elements that are worth a task: fewer where each takes long, more where tasks are
+ * many. */
 static size_t task_elements(const gradc_loop *p)
 {
-    enum { SLOW = 16, HEAVY = 16, LEAST_SPAN = LOOP_SPAN / 8 };
+    enum { SLOW = 16, HEAVY = 16, LEAST_SPAN = 2 * GRADC_BLOCK, MOST_TASKS = 64 };
     size_t cost = 0, span = LOOP_SPAN;
-    for (uint32_t i = 0; i < p->n_reduce; i++)
-        if (p->reduce[i].form == REDUCE_ALL && (p->row > 0 || p->block != GRADC_BLOCK))
-            return LOOP_SPAN;
     for (uint32_t i = 0; i < p->n_op; i++) {
         const gradc_op op = p->op[i].op;
         cost += op == GRADC_OP_input || gradc_op_is_cheap(op) ? 1 : SLOW;
     }
     for (; cost >= HEAVY && span > LEAST_SPAN; cost /= 2)
         span /= 2;
+    while (p->total / span > MOST_TASKS)
+        span *= 2;
     return span;
+}
+
+/* Elements of a task of whole units: as many in each. A sum of everything is a tree of
+ * blocks, and tasks are powers of two of them; these are smaller, so that threads end
+ * together. */
+static size_t span_of(const gradc_loop *p, size_t unit)
+{
+    enum { FINER = 4 };
+    const size_t most = task_elements(p), fine = most / FINER;
+    if (p->total < 2 * most || unit >= p->total)
+        return p->total;
+    if (sums_everything(p))
+        return fine > unit ? fine : unit;
+    const size_t tasks = p->total / most, each = (p->total + tasks - 1) / tasks;
+    return (each + unit - 1) / unit * unit;
 }
 
 /* Cuts a loop that adds rows into tasks: of whole groups, or of rows of the only group,
@@ -106,9 +128,6 @@ static void cut_rows(gradc_loop *p)
 /* Cuts a large space into tasks: whole blocks, and whole rows if they are reduced. */
 static void choose_span(gradc_loop *p)
 {
-    const size_t unit = p->row > p->block ? p->row : p->block;
-    const size_t most = task_elements(p);
-    p->span = p->total;
     if (p->group > 0) {
         cut_rows(p);
     } else if (p->panel > 0) {
@@ -119,8 +138,8 @@ static void choose_span(gradc_loop *p)
         /* the products' time is that of reading their rows */
         for (p->span = p->block; p->span * p->row_bytes < ROWS_BYTES;)
             p->span *= 2;
-    } else if (p->total >= 2 * most && unit < p->total) {
-        p->span = unit < most ? most / unit * unit : unit;
+    } else {
+        p->span = span_of(p, p->row > p->block ? p->row : p->block);
     }
     p->workers = p->span < p->total ? gradc_pool_workers() : 1;
 }

@@ -10,9 +10,8 @@
 
 #include "run/program.h"
 
-/* Elements of a task of cheap operations: some ten microseconds of work. Two make a
- * loop that is cut. */
-enum { LOOP_SPAN = 1 << 16 };
+/* Elements of a task of few cheap operations, some microseconds; two make a cut. */
+enum { LOOP_SPAN = 1 << 13 };
 
 /* Code for a run of operations (run/native.c): n elements of the slots, of which the
  * first `rest` end a line (gradc_loop.line). */
