@@ -92,6 +92,10 @@ static inline int second_of(const gradc_node *n, uint32_t k)
                                    : SECOND_SUB_FROM;
 }
 
+/* Whether operand x of the sum r is a pad from outside the stage, of which a loop adds
+ * the pieces alone; while l->slot still holds how often x is read. */
+bool gradc_loop_adds(const emitter *e, gradc_id r, gradc_id x);
+
 /* Fills in last_user, with, first and n_loads; `users` has room for a number a node. In
  * l->slot is left how often each node from outside the stage is read, or NONE if to the
  * end of the block. */

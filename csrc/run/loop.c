@@ -220,6 +220,10 @@ static void end_reductions(const gradc_loop *l, const gradc_frame *f)
 
 static void load(const machine *m, const loop_load *d, size_t begin, size_t n)
 {
+    if (d->pieces != NULL) {
+        gradc_assembly_load(d->pieces, m->f, m->slot[d->slot], begin, n);
+        return;
+    }
     if (d->form == LOAD_LINES) {
         const size_t line = m->l->line;
         n = (begin + n - 1) / line - begin / line + 1;

@@ -8,7 +8,7 @@
 #ifndef GRADC_RUN_LOOP_H
 #define GRADC_RUN_LOOP_H
 
-#include "run/program.h"
+#include "run/assemble.h"
 
 /* Elements of a task of few cheap operations, some microseconds; two make a cut. */
 enum { LOOP_SPAN = 1 << 13 };
@@ -51,6 +51,7 @@ typedef struct loop_load {
     bool within;      /* loaded by an operation, when it is needed */
     gradc_array from; /* broadcast to the space; if it points, the axes of lines alone,
                          with strides in bytes */
+    const gradc_assembly *pieces; /* put together of these, instead; or NULL */
     const gradc_move_table *move;
     ptrdiff_t element; /* bytes from one to the next in a line pointed to */
 } loop_load;

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "ir/shape.h"
+#include "run/assemble.h"
 #include "run/run.h"
 
 void *gradc_lower_get(gradc_lowering *l, size_t size)
@@ -160,36 +161,37 @@ static size_t operand_bytes(const gradc_graph *g, const gradc_node *n)
     return sum;
 }
 
-/* Operand x of concat r, `offset` bytes into it, is computed in its place there if
- * nobody else needs it elsewhere or for longer. */
-static void find_home(gradc_lowering *l, gradc_id r, gradc_id x, size_t offset)
+/* Whether concat r lays its operands one after the other in memory. */
+static bool is_end_to_end(const gradc_graph *g, gradc_id r)
+{
+    const gradc_node *n = gradc_node_get(g, r);
+    return n->op == GRADC_OP_concat &&
+           gradc_split_shape(gradc_shape_of(g, r), n->attr[0], n->attr[0]).outer == 1;
+}
+
+bool gradc_can_live_in(const gradc_lowering *l, gradc_id r, gradc_id x)
 {
     gradc_view v;
     gradc_view_resolve(l->g, x, &v);
-    const gradc_id root = v.root;
-    if (l->s->stage_of[root - 1] == 0 || l->home[root - 1] != 0 || root == r ||
-        l->place[root - 1].base != BASE_WORK || !gradc_view_is_whole(l->g, &v) ||
-        l->last_use[root - 1] != l->s->stage_of[r - 1])
-        return;
-    l->home[root - 1] = r;
-    l->home_offset[root - 1] = offset;
+    return is_end_to_end(l->g, r) && l->s->stage_of[v.root - 1] != 0 && v.root != r &&
+           l->place[v.root - 1].base == BASE_WORK && gradc_view_is_whole(l->g, &v) &&
+           l->last_use[v.root - 1] == l->s->stage_of[r - 1];
 }
 
-/* Which nodes are computed inside a concat that lays its operands one after the other
- * in memory. */
+/* Finds which nodes are computed inside a concat. */
 static void find_homes(gradc_lowering *l)
 {
     for (uint32_t at = 0; at < l->s->n_stage; at++) {
         const gradc_id r = l->s->node[l->s->stage[at].first];
         const gradc_node *n = gradc_node_get(l->g, r);
-        if (n->op != GRADC_OP_concat ||
-            gradc_split_shape(gradc_shape_of(l->g, r), n->attr[0], n->attr[0]).outer !=
-                1)
-            continue;
         size_t offset = 0;
-        for (uint32_t k = 0; k < n->n_in; k++) {
+        for (uint32_t k = 0; k < n->n_in && n->op == GRADC_OP_concat; k++) {
             const gradc_id x = gradc_node_in(n)[k];
-            find_home(l, r, x, offset);
+            if (gradc_can_live_in(l, r, x)) {
+                const gradc_id root = root_of(l->g, x);
+                l->home[root - 1] = r;
+                l->home_offset[root - 1] = offset;
+            }
             offset += bytes_of(l->g, x);
         }
     }
@@ -210,6 +212,16 @@ static void take(gradc_lowering *l, gradc_id x)
         l->place[x - 1] = (gradc_ref){at->base, at->offset + offset};
 }
 
+/* Whether x is a piece of the concat or pad r that a loop puts together. */
+static bool is_piece_of(const gradc_lowering *l, gradc_id x, gradc_id r)
+{
+    const gradc_node *n = gradc_node_get(l->g, r);
+    for (uint32_t k = 0; k < n->n_in && l->assembled[r - 1]; k++)
+        if (root_of(l->g, gradc_node_in(n)[k]) == x)
+            return true;
+    return false;
+}
+
 /* Whether operand x of the loop stage `at` is read element by element in the order of
  * its space, by nodes up to number `last` of the stage alone, and by none of them after
  * it has begun to write. */
@@ -222,6 +234,8 @@ static bool is_read_before(const gradc_lowering *l, uint32_t at, gradc_id x,
         for (uint32_t k = 0; k < n->n_in; k++) {
             gradc_view v;
             gradc_view_resolve(l->g, gradc_node_in(n)[k], &v);
+            if (is_piece_of(l, x, v.root))
+                return false;
             if (v.root != x)
                 continue;
             const bool late = i > last || (i == last && k > 1) ||
@@ -252,9 +266,10 @@ static bool take_in_place(gradc_lowering *l, uint32_t at, uint32_t i)
     for (uint32_t k = 0; k < n->n_in; k++) {
         const gradc_id x = root_of(l->g, gradc_node_in(n)[k]);
         if (l->last_use[x - 1] != at + 1 || l->s->stage_of[x - 1] == 0 ||
-            l->place[x - 1].base != BASE_WORK || l->home[x - 1] != 0 ||
-            bytes_of(l->g, x) != bytes_of(l->g, r) || !is_in_step(l, at, x) ||
-            gradc_node_get(l->g, x)->dtype != n->dtype || !is_read_before(l, at, x, i))
+            l->assembled[x - 1] || l->place[x - 1].base != BASE_WORK ||
+            l->home[x - 1] != 0 || bytes_of(l->g, x) != bytes_of(l->g, r) ||
+            !is_in_step(l, at, x) || gradc_node_get(l->g, x)->dtype != n->dtype ||
+            !is_read_before(l, at, x, i))
             continue;
         l->place[r - 1] = l->place[x - 1];
         l->taken[r - 1] = true;
@@ -285,8 +300,11 @@ static void take_memory(gradc_lowering *l, uint32_t at)
 
 static gradc_status give_if_dead(gradc_lowering *l, gradc_id x, uint32_t at)
 {
+    const gradc_node *n = gradc_node_get(l->g, x);
     uint32_t *until = &l->last_use[x - 1];
-    if (*until != at + 1 || l->s->stage_of[x - 1] == 0 ||
+    for (uint32_t k = 0; l->assembled[x - 1] && k < n->n_in; k++)
+        GRADC_TRY(give_if_dead(l, root_of(l->g, gradc_node_in(n)[k]), at));
+    if (l->assembled[x - 1] || *until != at + 1 || l->s->stage_of[x - 1] == 0 ||
         l->place[x - 1].base != BASE_WORK || l->home[x - 1] != 0)
         return GRADC_OK;
     *until = NEVER_DEAD; /* given once */
@@ -371,6 +389,8 @@ static gradc_status lower_stage(gradc_lowering *l, uint32_t at)
 {
     const gradc_stage *st = &l->s->stage[at];
     const gradc_node *n = gradc_node_get(l->g, l->s->node[st->first]);
+    if (l->assembled[l->s->node[st->first] - 1])
+        return GRADC_OK;
     take_memory(l, at);
     if (l->host[at] != 0 && l->host[at] != at + 1)
         return give_memory(l, at);
@@ -410,10 +430,11 @@ static gradc_status lower(gradc_lowering *l, size_t n_results, const gradc_id *r
     l->home = gradc_alloc_zero(n, sizeof *l->home);
     l->home_offset = gradc_alloc_zero(n, sizeof *l->home_offset);
     l->taken = gradc_alloc_zero(n, sizeof *l->taken);
+    l->assembled = gradc_alloc_zero(n, sizeof *l->assembled);
     l->slot = gradc_alloc_zero(n, sizeof *l->slot);
     l->slot_stage = gradc_alloc_zero(n, sizeof *l->slot_stage);
     if (!l->place || !l->last_use || !l->host || !l->home || !l->home_offset ||
-        !l->taken || !l->slot || !l->slot_stage)
+        !l->taken || !l->assembled || !l->slot || !l->slot_stage)
         return GRADC_ENOMEM;
     l->p->misaligned = gradc_lower_get(l, l->p->n_args + 1);
     if (l->p->misaligned == NULL)
@@ -427,6 +448,7 @@ static gradc_status lower(gradc_lowering *l, size_t n_results, const gradc_id *r
         l->p->results += bytes_of(l->g, result[i]);
     find_last_uses(l, n_results, result);
     place_fixed(l, l->p->n_args, n_results, result);
+    gradc_find_assembled(l);
     find_homes(l);
     gradc_find_rows(l);
     for (uint32_t at = 0; at < l->s->n_stage; at++)
@@ -457,6 +479,7 @@ gradc_status gradc_lower_program(const gradc_graph *g, const gradc_schedule *s,
     gradc_release(l.home);
     gradc_release(l.home_offset);
     gradc_release(l.taken);
+    gradc_release(l.assembled);
     gradc_release(l.slot);
     gradc_release(l.slot_stage);
     if (status == GRADC_OK)

@@ -13,16 +13,18 @@ typedef struct gradc_lowering {
     const gradc_kernels *kernels;
     gradc_program *p;
     gradc_plan plan;
-    gradc_ref *place;       /* by id - 1: memory of nodes that have some */
-    uint32_t *last_use;     /* by id - 1: stage + 1 after which it is dead; 0: a
+    gradc_ref *place;     /* by id - 1: memory of nodes that have some */
+    uint32_t *last_use;   /* by id - 1: stage + 1 after which it is dead; 0: a
                                    value no other stage reads */
-    gradc_id *home;         /* by id - 1: the concat that x is computed inside of */
-    size_t *home_offset;    /* by id - 1: bytes from the start of its home */
-    bool *taken;            /* by id - 1: has its piece of the workspace */
-    uint32_t *host;         /* by stage: the loop stage + 1 that a product is computed
+    gradc_id *home;       /* by id - 1: the concat that x is computed inside of */
+    size_t *home_offset;  /* by id - 1: bytes from the start of its home */
+    bool *taken;          /* by id - 1: has its piece of the workspace */
+    bool *assembled;      /* by id - 1: a concat or pad without memory, which the loops
+                               that read it put together (run/assemble.c) */
+    uint32_t *host;       /* by stage: the loop stage + 1 that a product is computed
                                inside of, of that loop itself too; 0: none */
-    uint32_t *slot;         /* by id - 1: for the loop being lowered */
-    uint32_t *slot_stage;   /* by id - 1: the stage + 1 that `slot` belongs to */
+    uint32_t *slot;       /* by id - 1: for the loop being lowered */
+    uint32_t *slot_stage; /* by id - 1: the stage + 1 that `slot` belongs to */
     gradc_ref temporary[2]; /* of the step being lowered */
     size_t temporary_size[2];
     uint32_t n_temporary;
@@ -67,6 +69,10 @@ gradc_status gradc_lower_region(gradc_lowering *l, const gradc_view *v, gradc_re
 /* The product r, a matmul node, as a task without pointers, and its operands. */
 gradc_status gradc_lower_task(gradc_lowering *l, gradc_id r, gradc_matmul_task *task,
                               gradc_array *x, gradc_array *y);
+
+/* Whether operand x of concat r could be computed in its place there: nobody else needs
+ * it elsewhere or for longer. */
+bool gradc_can_live_in(const gradc_lowering *l, gradc_id r, gradc_id x);
 
 /* Finds the products that loops are host to, in l->host (run/rows.c). */
 void gradc_find_rows(gradc_lowering *l);

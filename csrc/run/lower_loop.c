@@ -79,6 +79,58 @@ static gradc_status load_register(emitter *e, uint32_t reads, bool within,
     return add_op(e, (loop_op){.r = *slot, .x = e->loop->n_load});
 }
 
+static gradc_status append_load(emitter *e, const loop_load *d, bool splat)
+{
+    gradc_loop *p = e->loop;
+    loop_load **list = splat ? &p->splat : &p->load;
+    uint32_t *n = splat ? &p->n_splat : &p->n_load;
+    loop_load *more =
+        grown(e->l, *list, *n, splat ? &e->splat_room : &e->load_room, sizeof *more);
+    if (more == NULL)
+        return GRADC_ENOMEM;
+    *list = more;
+    (*list)[(*n)++] = *d;
+    return GRADC_OK;
+}
+
+/* Appends load `d`, of an operand that the stage reads `reads` times. */
+static gradc_status add_load(emitter *e, loop_load d, bool splat, uint32_t reads,
+                             uint32_t *slot)
+{
+    d.within = !splat && e->n_loads > FEW;
+    GRADC_TRY(load_register(e, reads, d.within, slot));
+    d.slot = *slot;
+    return append_load(e, &d, splat);
+}
+
+static void count_pieces(emitter *e, gradc_id r)
+{
+    const gradc_node *n = node(e, r);
+    for (uint32_t k = 0; k < n->n_in; k++)
+        e->read +=
+            (size_t)gradc_shape_of(e->l->g, gradc_node_in(n)[k])->size * element(e, r);
+}
+
+/* A concat or pad that this loop puts together. */
+static gradc_status bring_pieces(emitter *e, gradc_id r, uint32_t reads, uint32_t *slot)
+{
+    const loop_load d = {.pieces = gradc_lower_assembly(e->l, r, false)};
+    count_pieces(e, r);
+    return d.pieces == NULL ? GRADC_ENOMEM : add_load(e, d, false, reads, slot);
+}
+
+/* Term r of a sum, a pad, put or added to what is in `slot`. */
+static gradc_status add_pieces(emitter *e, gradc_id r, bool adds, uint32_t slot)
+{
+    const loop_load d = {
+        .slot = slot, .within = true, .pieces = gradc_lower_assembly(e->l, r, adds)};
+    count_pieces(e, r);
+    if (d.pieces == NULL)
+        return GRADC_ENOMEM;
+    GRADC_TRY(add_op(e, (loop_op){.r = slot, .x = e->loop->n_load}));
+    return append_load(e, &d, false);
+}
+
 /* An operand from outside the stage, which reads it `reads` times: moving memory,
  * memory that stays, or a load. */
 static gradc_status bring(emitter *e, gradc_id x, uint32_t reads, uint32_t *slot)
@@ -94,26 +146,16 @@ static gradc_status bring(emitter *e, gradc_id x, uint32_t reads, uint32_t *slot
                                        p->total < p->block ? p->total : p->block, &at));
         return add_memory(e, at, 0, slot);
     }
+    if (l->assembled[v.root - 1])
+        return bring_pieces(e, v.root, reads, slot);
     if (l->place[v.root - 1].base != BASE_PANEL)
         e->read += (size_t)gradc_shape_of(l->g, x)->size * size;
     const bool flat = gradc_view_is_flat(&v);
     GRADC_TRY(gradc_lower_array(l, &v, true, &a));
     if (flat || p->total <= 1)
         return add_memory(e, a.at, flat ? size : 0, slot);
-
-    const bool splat = a.rank == 1 && a.stride[0] == 0;
-    loop_load **list = splat ? &p->splat : &p->load;
-    uint32_t *n = splat ? &p->n_splat : &p->n_load;
-    loop_load *more =
-        grown(l, *list, *n, splat ? &e->splat_room : &e->load_room, sizeof *more);
-    if (more == NULL)
-        return GRADC_ENOMEM;
-    *list = more;
-    const bool within = !splat && e->n_loads > FEW;
-    GRADC_TRY(load_register(e, reads, within, slot));
-    (*list)[(*n)++] = (loop_load){
-        .slot = *slot, .within = within, .from = a, .move = l->kernels->move[a.dtype]};
-    return GRADC_OK;
+    const loop_load d = {.from = a, .move = l->kernels->move[a.dtype]};
+    return add_load(e, d, a.rank == 1 && a.stride[0] == 0, reads, slot);
 }
 
 static gradc_status operand(emitter *e, gradc_id x, uint32_t *slot)
@@ -212,18 +254,19 @@ static gradc_status emit_map(emitter *e, uint32_t i, gradc_id r)
     return emit_op(e, i, r, op, n->n_in, in);
 }
 
+static gradc_status add_copy(emitter *e, gradc_dtype d, uint32_t r, uint32_t x)
+{
+    gradc_map_fn *fn = e->l->kernels->map[d]->convert[d];
+    return add_op(e, (loop_op){.fn = fn, .r = r, .x = x, .y = x, .z = x});
+}
+
 /* A reshape that strides cannot express: its operand, in C order. */
 static gradc_status emit_copy(emitter *e, gradc_id r)
 {
     uint32_t slot, x;
     GRADC_TRY(operand(e, node(e, r)->u.in[0], &x));
     GRADC_TRY(result_slot(e, r, &slot));
-    const gradc_dtype d = (gradc_dtype)node(e, r)->dtype;
-    GRADC_TRY(add_op(e, (loop_op){.fn = e->l->kernels->map[d]->convert[d],
-                                  .r = slot,
-                                  .x = x,
-                                  .y = x,
-                                  .z = x}));
+    GRADC_TRY(add_copy(e, (gradc_dtype)node(e, r)->dtype, slot, x));
     give_loads(e, 1, node(e, r)->u.in);
     return GRADC_OK;
 }
@@ -283,25 +326,45 @@ static gradc_status emit_one(emitter *e, uint32_t i, gradc_id r)
 
 /* ---- sums ---- */
 
-/* Many operands: added one after the other. */
+/* The next term x, number k, of sum r: op->r, unless NONE, holds those before it, or
+ * op->x does. The zeros of a pad are not added, so that -0.0 stays among them. */
+static gradc_status emit_term(emitter *e, gradc_id r, uint32_t k, gradc_id x,
+                              loop_op *op)
+{
+    const bool placed = gradc_loop_adds(e, r, x);
+    if (op->r == NONE && (k == 1 || placed))
+        GRADC_TRY(result_slot(e, r, &op->r));
+    if (placed) {
+        if (k == 1 && op->x != op->r)
+            GRADC_TRY(add_copy(e, op->dtype, op->r, op->x));
+        GRADC_TRY(add_pieces(e, spread(e, x).root, k > 0, op->r));
+        e->l->slot[x - 1] = NONE; /* it has no slot to give back */
+    } else {
+        GRADC_TRY(operand(e, x, k == 0 ? &op->x : &op->y));
+        if (k == 0)
+            return GRADC_OK;
+        op->z = op->y;
+        GRADC_TRY(add_op(e, *op));
+    }
+    op->x = op->r;
+    return GRADC_OK;
+}
+
+/* Many operands, added one after the other. */
 static gradc_status emit_sum(emitter *e, uint32_t i, gradc_id r)
 {
     const gradc_node *n = node(e, r);
     const gradc_id *in = gradc_node_in(n);
     loop_op op = {.fn = e->l->kernels->map[n->dtype]->map[GRADC_OP_add],
+                  .r = NONE,
                   .op = GRADC_OP_add,
                   .dtype = n->dtype};
     for (uint32_t k = 0; k < n->n_in; k++) {
         if (is_term(e, i, in[k]))
             GRADC_TRY(emit_one(e, place_of(e, in[k]), in[k]));
-        GRADC_TRY(operand(e, in[k], k == 0 ? &op.x : &op.y));
+        GRADC_TRY(emit_term(e, r, k, in[k], &op));
         if (k == 0)
             continue;
-        if (k == 1)
-            GRADC_TRY(result_slot(e, r, &op.r));
-        op.z = op.y;
-        GRADC_TRY(add_op(e, op));
-        op.x = op.r;
         for (uint32_t j = k == 1 ? 0 : k; j <= k; j++) {
             if (is_term(e, i, in[j]))
                 give_registers(e, i, 1, &in[j], r, true);
@@ -327,6 +390,9 @@ static void number_slots(gradc_loop *p)
             if (*s[k] >= MEMORY)
                 *s[k] += p->n_register - MEMORY;
     }
+    for (uint32_t i = 0; i < p->n_load; i++)
+        if (p->load[i].slot >= MEMORY)
+            p->load[i].slot += p->n_register - MEMORY;
     for (uint32_t i = 0; i < p->n_reduce; i++)
         if (p->reduce[i].slot >= MEMORY)
             p->reduce[i].slot += p->n_register - MEMORY;

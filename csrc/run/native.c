@@ -47,6 +47,13 @@ typedef struct builder {
 
 /* ---- who reads what ---- */
 
+/* Whether an operation adds what it loads to its slot, and so reads that too. */
+static bool adds_to_slot(const gradc_loop *l, const loop_op *op)
+{
+    const gradc_assembly *a = op->fn == NULL ? l->load[op->x].pieces : NULL;
+    return a != NULL && a->adds;
+}
+
 /* What is read after the operations: memory, and operands of reductions. */
 static void find_readers(builder *b)
 {
@@ -63,7 +70,7 @@ static void find_readers(builder *b)
     for (uint32_t k = l->n_op; k-- > 0;) {
         const loop_op *op = &l->op[k];
         b->reader[k] = b->later[op->r];
-        b->later[op->r] = 0;
+        b->later[op->r] = adds_to_slot(l, op) ? k + 1 : 0;
         for (int j = 0; j < 3 && op->fn != NULL; j++) {
             const uint32_t x = j == 0 ? op->x : j == 1 ? op->y : op->z;
             b->later[x] = b->later[x] > k + 1 ? b->later[x] : k + 1;
@@ -257,6 +264,8 @@ static bool allocate(builder *b)
 
 static void note_load(builder *b, const loop_load *d)
 {
+    if (d->form == LOAD_BLOCK)
+        return;
     const int32_t size = (int32_t)gradc_dtype_size(d->from.dtype);
     const int32_t step = (int32_t)d->from.stride[d->from.rank - 1];
     held *h = &b->holds[d->slot];

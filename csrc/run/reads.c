@@ -85,12 +85,22 @@ static void find_last_users(emitter *e)
 static bool is_loaded(const emitter *e, gradc_id x)
 {
     const gradc_view v = spread(e, x);
+    if (e->l->assembled[v.root - 1])
+        return true;
     if (is_constant(e, &v) || e->loop->total <= 1 || gradc_view_is_flat(&v))
         return false;
     for (int i = 0; i < v.shape.rank; i++)
         if (v.shape.dim[i] != 1 && v.stride[i] != 0)
             return true;
     return false;
+}
+
+bool gradc_loop_adds(const emitter *e, gradc_id r, gradc_id x)
+{
+    const gradc_lowering *l = e->l;
+    return node(e, r)->op == GRADC_OP_addn && !is_here(e, x) &&
+           l->slot_stage[x - 1] != e->stage && l->slot[x - 1] == 1 &&
+           gradc_can_add(l, spread(e, x).root);
 }
 
 /* For each node from outside the stage how often it is read, in l->slot, and how many
@@ -119,6 +129,9 @@ static void count_reads(emitter *e)
             *reads = to_end || *reads == NONE ? NONE : *reads + times;
         }
     }
+    for (uint32_t i = 0; i < st->count; i++)
+        for (uint32_t k = 0; k < node(e, id[i])->n_in; k++)
+            e->n_loads -= gradc_loop_adds(e, id[i], gradc_node_in(node(e, id[i]))[k]);
 }
 
 void gradc_loop_reads(emitter *e, uint32_t *users)
