@@ -143,6 +143,38 @@ INLINE void put_few_cells(char *cell, uint32_t r, vt v, size_t n)
         }                                                                              \
     }
 
+/* A function of x and y that branches, over which nothing interleaves; fn3 is the same
+ * for three vectors, with one branch for all of them. */
+#define TRIPLE(name, fn, fn3)                                                          \
+    INLINE vt f_##name(vt x, vt y, vt z)                                               \
+    {                                                                                  \
+        (void)z;                                                                       \
+        return fn(x, y);                                                               \
+    }                                                                                  \
+    static void k_##name(void *rp, const void *xp, const void *yp, const void *zp,     \
+                         size_t n)                                                     \
+    {                                                                                  \
+        T *r = rp;                                                                     \
+        const T *x = xp, *y = yp;                                                      \
+        size_t i = 0;                                                                  \
+        (void)zp;                                                                      \
+        for (; i + 3 * W <= n; i += 3 * W) {                                           \
+            vt p[3];                                                                   \
+            fn3(p, (vt[])THREE(x + i), (vt[])THREE(y + i));                            \
+            v_store(r + i, p[0]);                                                      \
+            v_store(r + i + W, p[1]);                                                  \
+            v_store(r + i + 2 * W, p[2]);                                              \
+        }                                                                              \
+        for (; i + W <= n; i += W)                                                     \
+            v_store(r + i, fn(v_load(x + i), v_load(y + i)));                          \
+        if (i < n) {                                                                   \
+            const vt a = v_load_part(x + i, n - i), b = v_load_part(y + i, n - i);     \
+            v_store_part(r + i, fn(a, b), n - i);                                      \
+        }                                                                              \
+    }                                                                                  \
+    CELLS_WIDE(name)
+#define THREE(p) {v_load(p), v_load((p) + W), v_load((p) + 2 * W)}
+
 #define ANY_KERNEL(name, expr)                                                         \
     LOOP(name, T, T, vt, v_load, v_store, expr)                                        \
     CELLS(name, T, vt, ONE_VALUE, LANE, expr)
@@ -158,11 +190,13 @@ INLINE void put_few_cells(char *cell, uint32_t r, vt v, size_t n)
 #define FLOAT_KERNEL(name, expr)                                                       \
     LOOP(name, T, T, vt, v_load, v_store, expr)                                        \
     CELLS_WIDE(name)
+#define TRIPLE_KERNEL(name, fn) TRIPLE(name, fn, fn##3)
 #define FLOAT_LIGHT ANY_KERNEL
 #define FLOAT_TEST ANY_TEST
 #define HAVE_FLOAT(kernel) kernel
 #else
 #define FLOAT_KERNEL(name, expr)
+#define TRIPLE_KERNEL(name, fn)
 #define FLOAT_LIGHT(name, expr)
 #define FLOAT_TEST(name, expr)
 #define HAVE_FLOAT(kernel) NULL
@@ -242,7 +276,7 @@ ANY_KERNEL(minimum, v_select(x <= y, x, y))
 #endif
 NUMBER_KERNEL(mod, v_mod(x, y))
 NUMBER_KERNEL(mul, (vt)(WRAP(x) * WRAP(y)))
-FLOAT_KERNEL(pow, v_pow(x, y))
+TRIPLE_KERNEL(pow, v_pow)
 NUMBER_KERNEL(sub, (vt)(WRAP(x) - WRAP(y)))
 
 CHOICE_KERNEL(where, v_select(x, y, z))

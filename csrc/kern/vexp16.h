@@ -9,26 +9,47 @@
 #define GRADC_KERN_VEXP16_H
 
 #include "kern/vexpcore.h"
+#include "kern/vwide.h"
 
-#if V_HAS_TABLE16
+#if V_HAS_ACC_TABLE16
 #define ROUND_16 0x1.8p48 /* x + ROUND_16 - ROUND_16: nearest multiple of 1/16 */
 
-static const T EXP2_16[16] = {0x1p+0,
-                              0x1.0b5586cf99p+0,
-                              0x1.172b83c7d5p+0,
-                              0x1.2387a6e756p+0,
-                              0x1.306fe0a31bp+0,
-                              0x1.3dea64c123p+0,
-                              0x1.4bfdad5363p+0,
-                              0x1.5ab07dd485p+0,
-                              0x1.6a09e667f4p+0,
-                              0x1.7a11473ebp+0,
-                              0x1.8ace5422aap+0,
-                              0x1.9c49182a3fp+0,
-                              0x1.ae89f995adp+0,
-                              0x1.c199bdd855p+0,
-                              0x1.d5818dcfbap+0,
-                              0x1.ea4afa290fp+0};
+static const double EXP2_16[16] = {0x1p+0,
+                                   0x1.0b5586cf99p+0,
+                                   0x1.172b83c7d5p+0,
+                                   0x1.2387a6e756p+0,
+                                   0x1.306fe0a31bp+0,
+                                   0x1.3dea64c123p+0,
+                                   0x1.4bfdad5363p+0,
+                                   0x1.5ab07dd485p+0,
+                                   0x1.6a09e667f4p+0,
+                                   0x1.7a11473ebp+0,
+                                   0x1.8ace5422aap+0,
+                                   0x1.9c49182a3fp+0,
+                                   0x1.ae89f995adp+0,
+                                   0x1.c199bdd855p+0,
+                                   0x1.d5818dcfbap+0,
+                                   0x1.ea4afa290fp+0};
+
+/* x 2^floor(n), rounded once. */
+INLINE vacc v_scale16(vacc x, vacc n) { return V_INTRIN(scalef_pd)(x, n); }
+
+#if IS(f32)
+/* (e^r - 1 - r) / r^2 for |r| <= ln2/32; Remez in mpmath, 2^-37 of e^r. */
+static const double EXP_16_SHORT[] = {0.04166767666883144, 0.1666700675069093,
+                                      0.49999999983189686};
+
+/* e^x to 2^-32 for |x| < 700, without the rest of T_j. */
+INLINE vacc v_acc_exp16(vacc x)
+{
+    const vacc t = v_acc_fma(x, v_acc_set(LOG2_E), v_acc_set(ROUND_16));
+    const vacc n = t - ROUND_16, r = v_acc_fma(n, v_acc_set(-LN2), x);
+    const vacc base = v_acc_table16(EXP2_16, (macc)t);
+    const vacc p = v_acc_fma(r * r, V_ACC_POLY(r, EXP_16_SHORT), r);
+    return v_scale16(v_acc_fma(base, p, base), n);
+}
+
+#elif IS(f64)
 static const T EXP2_16_REST[16] = {0,
                                    -3.777627579021128e-13,
                                    7.714244927010969e-14,
@@ -69,9 +90,6 @@ INLINE vt v_exp16_near(vexp16 e)
 {
     return v_fma(e.base, v_fma(e.r * e.r, V_POLY(e.r, EXP_16), e.r), e.base);
 }
-
-/* x 2^floor(n), rounded once. */
-INLINE vt v_scale16(vt x, vt n) { return V_OP(scalef)(x, n); }
 
 /* e^r - 1 = most + rest to 2^-60 of itself, rest up to 2^-26 of most. */
 typedef struct vexp16_fine {
@@ -118,6 +136,7 @@ INLINE vt v_guided_quotient(vdd x, vdd y, vt guess)
     const vt rest = v_fma(-q, y.lo, x.lo) - v_fma(q, y.hi, -x.hi);
     return v_fma(rest, guess, q);
 }
+#endif
 #endif
 
 #endif

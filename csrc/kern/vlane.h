@@ -60,17 +60,23 @@ INLINE vacc v_acc_table8(const double *table, macc i)
 #endif
 }
 
+/* The same for a table of 16 and the low 4 bits, or float32, 32 and 5, only where that
+ * is one instruction: elsewhere longer polynomials or a division are quicker. */
+#if defined(__AVX512F__) && IS_FLOAT
+#define V_HAS_ACC_TABLE16 1
+INLINE vacc v_acc_table16(const double *table, macc i)
+{
+    return _mm512_permutex2var_pd(_mm512_loadu_pd(table), (__m512i)i,
+                                  _mm512_loadu_pd(table + 8));
+}
+#endif
+
 #if IS(f64)
 INLINE vt v_table8(const T *table, vm i) { return v_acc_table8(table, i); }
 
-/* The same for a table of 16 and the low 4 bits, or float32, 32 and 5, only where that
- * is one instruction: elsewhere longer polynomials or a division are quicker. */
-#if defined(__AVX512F__)
+#if V_HAS_ACC_TABLE16
 #define V_HAS_TABLE16 1
-INLINE vt v_table16(const T *table, vm i)
-{
-    return _mm512_permutex2var_pd(v_load(table), (__m512i)i, v_load(table + 8));
-}
+INLINE vt v_table16(const T *table, vm i) { return v_acc_table16(table, i); }
 #endif
 
 #elif IS(f32)

@@ -13,41 +13,44 @@
 
 #include "kern/vlogcore.h"
 
-#if V_HAS_TABLE16
+#if V_HAS_ACC_TABLE16
 #define LOG_16_START 0x3fe6820c00000000 /* of the first interval */
-static const T LOG_C[16] = {
+static const double LOG_C[16] = {
     0x1.62ccfc8p+0, 0x1.555dbf8p+0, 0x1.477c118p+0, 0x1.3b565e8p+0,
     0x1.30130dp+0,  0x1.2560358p+0, 0x1.1af7778p+0, 0x1.11dccp+0,
     0x1.05a9e8ep+0, 0x1p+0,         0x1.e240dp-1,   0x1.c82f37p-1,
     0x1.af62ce8p-1, 0x1.999f368p-1, 0x1.87cd888p-1, 0x1.72ba5d8p-1};
-static const T LOG_C_LESS[16] = {-0x1.4e36425a2p-2,  -0x1.26af5f43a68p-2,
-                                 -0x1.f8591c4e72p-3, -0x1.aaf00c3374p-3,
-                                 -0x1.60735a995fp-3, -0x1.1718644894p-3,
-                                 -0x1.9a38a129fp-4,  -0x1.14445a1684p-4,
-                                 -0x1.6686a0da98p-6, 0,
-                                 0x1.ea55dae1d4p-5,  0x1.d8ca713904p-4,
-                                 0x1.5eddc4efd4p-3,  0x1.c8e36c2ae3p-3,
-                                 0x1.11fcc5858cp-2,  0x1.4a9ac457818p-2}; /* -log c */
+static const double LOG_C_LESS[16] = {
+    -0x1.4e36425a2p-2,  -0x1.26af5f43a68p-2,
+    -0x1.f8591c4e72p-3, -0x1.aaf00c3374p-3,
+    -0x1.60735a995fp-3, -0x1.1718644894p-3,
+    -0x1.9a38a129fp-4,  -0x1.14445a1684p-4,
+    -0x1.6686a0da98p-6, 0,
+    0x1.ea55dae1d4p-5,  0x1.d8ca713904p-4,
+    0x1.5eddc4efd4p-3,  0x1.c8e36c2ae3p-3,
+    0x1.11fcc5858cp-2,  0x1.4a9ac457818p-2}; /* -log c */
 
+typedef struct vlog16 {
+    vacc k, m, c, less;
+    macc i; /* the interval is in the low 4 bits */
+} vlog16;
+
+/* For positive normal x. */
+INLINE vlog16 v_log16_split(vacc x)
+{
+    const uacc u = (uacc)x + (0x3ff0000000000000 - LOG_16_START);
+    const vacc k = (vacc)((u >> 52) | 0x4330000000000000) - (0x1p52 + 1023);
+    const vacc m = (vacc)((u & 0xfffffffffffff) + LOG_16_START);
+    const macc i = (macc)(u >> 48);
+    return (vlog16){k, m, v_acc_table16(LOG_C, i), v_acc_table16(LOG_C_LESS, i), i};
+}
+
+#if IS(f64)
 /* (log(1 + r) - r) / r^2; Remez in mpmath, 2^-62 of log(1 + r). */
 static const T LOG_16[] = {
     -0.10024191463408684, 0.11133468395123364,  -0.12499974849173949,
     0.14285695362595857,  -0.16666666677614464, 0.20000000006302118,
     -0.24999999999998354, 0.3333333333333268,   -0.5};
-
-typedef struct vlog16 {
-    vt k, m, c, less;
-} vlog16;
-
-/* For positive normal x. */
-INLINE vlog16 v_log16_split(vt x)
-{
-    const vu u = (vu)x + (ONE_BITS - LOG_16_START);
-    const vt k = (vt)((u >> 52) | (vu)v_set(0x1p52)) - (0x1p52 + BIAS);
-    const vu m = (u & (vu)v_set_mask(((M)1 << 52) - 1)) + LOG_16_START;
-    const vm i = (vm)(u >> 48);
-    return (vlog16){k, (vt)m, v_table16(LOG_C, i), v_table16(LOG_C_LESS, i)};
-}
 
 /* The polynomial in pairs, pairs of pairs and so on (Estrin 1960): least latency. */
 INLINE vt v_log16_poly(vt r)
@@ -68,6 +71,7 @@ INLINE vdd v_log16_sum(vlog16 e, vt r, vt more)
     const vt low = w.lo + v_fma(e.k, v_set(LN2_LO), more);
     return (vdd){w.hi, v_fma(r * r, v_log16_poly(r), low)};
 }
+#endif
 #endif
 
 #endif

@@ -30,6 +30,17 @@ INLINE vacc v_acc_sqrt(vacc x)
 #endif
 }
 
+/* x held between lo and hi; NaN stays. */
+INLINE vacc v_acc_clamp(vacc x, vacc lo, vacc hi)
+{
+#if defined(__SSE2__)
+    return V_INTRIN(max_pd)(lo, V_INTRIN(min_pd)(hi, x));
+#else
+    const vacc low = v_acc_select(x > hi, hi, x);
+    return v_acc_select(low < lo, lo, low);
+#endif
+}
+
 /* c[0] x^(n-1) + ... + c[n-1]; n is a constant, so the loop unrolls. */
 INLINE vacc v_acc_horner(vacc x, const double *c, int n)
 {
