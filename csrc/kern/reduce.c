@@ -152,6 +152,26 @@ INLINE bool extreme(Acc *acc, const T *x, size_t n, vt (*op)(vt, vt))
 }
 #endif
 
+/* Rows of few elements, each in a lane of its own and in order as in fold; how many of
+ * them fill vectors. */
+INLINE size_t fold_few(T *r, const T *x, size_t n, size_t count, T identity,
+                       acc_fn *join)
+{
+    size_t j = 0;
+    for (; j + W_ACC <= count; j += W_ACC, x += W_ACC * n) {
+        vacc a = v_acc_set((Acc)identity);
+        for (size_t i = 0; i < n; i++) {
+            vacc v;
+#pragma GCC unroll 8
+            for (int q = 0; q < (int)W_ACC; q++)
+                v[q] = (Acc)x[(size_t)q * n + i];
+            a = join(a, v);
+        }
+        v_acc_store(r + j, a);
+    }
+    return j;
+}
+
 /* acc[j] = op(acc[j], x[j]) for W_ACC columns of `count` rows of n elements. */
 INLINE void fold_columns(Acc *acc, const T *x, size_t n, size_t count, acc_fn *op)
 {
@@ -222,9 +242,10 @@ static void store(void *rp, const void *accp, size_t n)
     {                                                                                  \
         T *r = rp;                                                                     \
         const T *x = xp;                                                               \
-        for (size_t j = 0; j < count; j++, x += n) {                                   \
+        size_t j = n <= few ? fold_few(r, x, n, count, identity, name##_acc) : 0;      \
+        for (; j < count; j++) {                                                       \
             Acc acc;                                                                   \
-            name##_block(&acc, x, n);                                                  \
+            name##_block(&acc, x + j * n, n);                                          \
             r[j] = (T)acc;                                                             \
         }                                                                              \
     }                                                                                  \
