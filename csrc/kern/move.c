@@ -88,6 +88,21 @@ INLINE void move_nest(T *r, const T *x, bool splats, nest d, size_t n)
                 move_long(r + i * d.r_row, x + i * d.x_row, splats, n);
 }
 
+/* One row of n <= SHORT elements, over and over from r on: W of them are n vectors. */
+INLINE void repeat_row(T *r, const T *x, int64_t rows, size_t n)
+{
+    const int64_t group = (int64_t)(W * n);
+    vt v[SHORT];
+    for (size_t i = 0; i < W; i++)
+        move_short(r + i * n, x, false, n);
+    for (size_t k = 0; k < n; k++)
+        v[k] = v_load(r + k * W);
+    T *const last = r + (rows - (int64_t)W) * (int64_t)n;
+    for (r += group; r < last + group; r += group)
+        for (size_t k = 0; k < n; k++)
+            v_store((r < last ? r : last) + k * W, v[k]);
+}
+
 typedef void rows_fn(T *r, const T *x, bool splats, nest d);
 
 /* Rows whose length the compiler knows: it costs more to look at than to move. */
@@ -96,6 +111,9 @@ typedef void rows_fn(T *r, const T *x, bool splats, nest d);
     {                                                                                  \
         if (splats)                                                                    \
             move_nest(r, x, true, d, n);                                               \
+        else if (d.x_row == 0 && d.r_row == n && d.rows >= 2 * (int64_t)W)             \
+            for (; d.blocks > 0; d.blocks--, r += d.r_block, x += d.x_block)           \
+                repeat_row(r, x, d.rows, n);                                           \
         else                                                                           \
             move_nest(r, x, false, d, n);                                              \
     }

@@ -75,7 +75,7 @@ static void check_nest(int isa, int type)
     const int rank = 1 + (int)below(RANK - (int)below(2));
     int64_t dim[RANK], x_stride[RANK], r_stride[RANK], n = 1, reach = 1;
     for (int a = rank - 1; a >= 0; a--) {
-        dim[a] = 1 + below(MOST);
+        dim[a] = 1 + below(rank == 2 && a == 0 ? 8 * MOST : MOST); /* many rows */
         r_stride[a] = n; /* axes in C order; padded below */
         n *= dim[a];
         x_stride[a] = below(3) == 0 ? 0 : below(4) == 0 ? reach * 2 : reach;
