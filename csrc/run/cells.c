@@ -111,8 +111,7 @@ static uint32_t value_of(cells_builder *b, gradc_id x)
     gradc_lowering *l = b->l;
     if (l->slot_stage[x - 1] != b->stage) {
         l->slot_stage[x - 1] = b->stage;
-        l->slot[x - 1] = LEAF
-        +b->n_leaf;
+        l->slot[x - 1] = b->n_leaf + LEAF;
         b->leaf[b->n_leaf++] = x;
     }
     return l->slot[x - 1];
