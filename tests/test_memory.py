@@ -405,3 +405,13 @@ def test_many_broadcast_operands_are_loaded_when_they_are_needed(shape):
     alone = slopes(rows, columns)
     for got, right in zip(pg.jit(slopes)(rows, columns), alone, strict=True):
         np.testing.assert_array_equal(got, right)
+
+
+@pytest.mark.parametrize("shape", [(130, 5, 98), (900, 7, 60), (300, 3, 50)])
+def test_what_repeats_begins_anew_with_each_task(shape):
+    """Tasks that share a sum of rows end at a row, where `a` may be half repeated."""
+    rng = np.random.default_rng(8)
+    x, a = rng.normal(size=shape), rng.normal(size=shape[1:])
+    total = pg.jit(lambda x, a: np.sum(np.tanh(x) * a, axis=(0, 1)))
+    expected = np.sum(np.tanh(x) * a, axis=(0, 1))
+    np.testing.assert_allclose(total(x, a), expected, rtol=1e-11, atol=1e-11)

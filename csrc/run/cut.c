@@ -177,9 +177,18 @@ static void choose_strip(gradc_loop *p)
     p->register_bytes = gradc_align(p->strip * sizeof(double));
 }
 
+/* What is loaded when a task begins must begin to repeat there. */
+static void check_periods(gradc_loop *p)
+{
+    for (uint32_t i = 0; i < p->n_load; i++)
+        if (p->load[i].once && p->span < p->total)
+            p->load[i].once = p->span % gradc_loop_period(&p->load[i]) == 0;
+}
+
 void gradc_loop_cut(gradc_loop *p)
 {
     find_periods(p);
     choose_span(p);
+    check_periods(p);
     choose_strip(p);
 }
