@@ -109,6 +109,20 @@ def test_pads_and_rolls_are_no_arrays_of_their_own():
     assert memory.moved < 4.1 * u.nbytes and memory.workspace < u.nbytes / 4
 
 
+def test_a_sum_that_begins_with_a_pad_may_take_the_memory_of_its_second_term():
+    def f(a, b):
+        d = np.tanh(a * b)
+        return np.sum(d[1:, 1:] ** 2) + np.sum(np.exp(d) * d) + np.sum(d[:-1, :-1] ** 3)
+
+    a, b = np.random.default_rng(6).normal(size=(2, 40, 50))
+    d = np.tanh(a * b)
+    slope = np.exp(d) * (1 + d)
+    slope[1:, 1:] += 2 * d[1:, 1:]
+    slope[:-1, :-1] += 3 * d[:-1, :-1] ** 2
+    slope *= (1 - d**2) * b
+    np.testing.assert_allclose(pg.jit(pg.grad(f))(a, b), slope, rtol=1e-10, atol=1e-12)
+
+
 def test_what_a_pad_reads_is_not_overwritten():
     """The last loop that reads u may take its memory, but not while pads need it."""
 

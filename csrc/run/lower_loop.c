@@ -119,11 +119,11 @@ static gradc_status bring_pieces(emitter *e, gradc_id r, uint32_t reads, uint32_
     return d.pieces == NULL ? GRADC_ENOMEM : add_load(e, d, false, reads, slot);
 }
 
-/* Term r of a sum, a pad, put or added to what is in `slot`. */
-static gradc_status add_pieces(emitter *e, gradc_id r, bool adds, uint32_t slot)
+/* Term r of a sum, a pad, added to what is in `slot`. */
+static gradc_status add_pieces(emitter *e, gradc_id r, uint32_t slot)
 {
     const loop_load d = {
-        .slot = slot, .within = true, .pieces = gradc_lower_assembly(e->l, r, adds)};
+        .slot = slot, .within = true, .pieces = gradc_lower_assembly(e->l, r, true)};
     count_pieces(e, r);
     if (d.pieces == NULL)
         return GRADC_ENOMEM;
@@ -327,17 +327,18 @@ static gradc_status emit_one(emitter *e, uint32_t i, gradc_id r)
 /* ---- sums ---- */
 
 /* The next term x, number k, of sum r: op->r, unless NONE, holds those before it, or
- * op->x does. The zeros of a pad are not added, so that -0.0 stays among them. */
+ * op->x does. The zeros of a pad are not added, so that -0.0 stays among them. A pad
+ * that is first is loaded: r may be in the memory of the second term. */
 static gradc_status emit_term(emitter *e, gradc_id r, uint32_t k, gradc_id x,
                               loop_op *op)
 {
-    const bool placed = gradc_loop_adds(e, r, x);
-    if (op->r == NONE && (k == 1 || placed))
+    const bool placed = k > 0 && gradc_loop_adds(e, r, x);
+    if (op->r == NONE && k == 1)
         GRADC_TRY(result_slot(e, r, &op->r));
     if (placed) {
-        if (k == 1 && op->x != op->r)
+        if (k == 1)
             GRADC_TRY(add_copy(e, op->dtype, op->r, op->x));
-        GRADC_TRY(add_pieces(e, spread(e, x).root, k > 0, op->r));
+        GRADC_TRY(add_pieces(e, spread(e, x).root, op->r));
         e->l->slot[x - 1] = NONE; /* it has no slot to give back */
     } else {
         GRADC_TRY(operand(e, x, k == 0 ? &op->x : &op->y));

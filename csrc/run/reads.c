@@ -130,7 +130,7 @@ static void count_reads(emitter *e)
         }
     }
     for (uint32_t i = 0; i < st->count; i++)
-        for (uint32_t k = 0; k < node(e, id[i])->n_in; k++)
+        for (uint32_t k = 1; k < node(e, id[i])->n_in; k++)
             e->n_loads -= gradc_loop_adds(e, id[i], gradc_node_in(node(e, id[i]))[k]);
 }
 
