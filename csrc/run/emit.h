@@ -92,8 +92,8 @@ static inline int second_of(const gradc_node *n, uint32_t k)
                                    : SECOND_SUB_FROM;
 }
 
-/* Whether operand x of the sum r, not the first, is a pad from outside the stage, of which a loop adds
- * the pieces alone; while l->slot still holds how often x is read. */
+/* Whether operand x of the sum r, not its first, is a pad from outside the stage, of
+ * which a loop adds the pieces alone; while l->slot still holds how often x is read. */
 bool gradc_loop_adds(const emitter *e, gradc_id r, gradc_id x);
 
 /* Fills in last_user, with, first and n_loads; `users` has room for a number a node. In
