@@ -1,9 +1,16 @@
 """Stencils, rolls and boundaries: concats and pads that loops put together."""
 
+import itertools
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 import pygradc as pg
+
+SIZE = (40, 50)
 
 
 def heat(u):
@@ -109,18 +116,97 @@ def test_pads_and_rolls_are_no_arrays_of_their_own():
     assert memory.moved < 4.1 * u.nbytes and memory.workspace < u.nbytes / 4
 
 
-def test_a_sum_that_begins_with_a_pad_may_take_the_memory_of_its_second_term():
-    def f(a, b):
-        d = np.tanh(a * b)
-        return np.sum(d[1:, 1:] ** 2) + np.sum(np.exp(d) * d) + np.sum(d[:-1, :-1] ** 3)
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_sums_of_pads_in_any_order(order):
+    """The sum of slopes at u may take the memory of one of them."""
+    A, B, w = np.random.default_rng(6).normal(size=(3, 40, 40)) / 6
+    parts = [
+        lambda u: np.sum((A @ u) ** 3),
+        lambda u: np.sum(np.sin(u[1:, 1:])),
+        lambda u: np.sum(u * u * u),
+        lambda u: np.sum(np.cos(u[:-1, 1:])),
+    ]
 
-    a, b = np.random.default_rng(6).normal(size=(2, 40, 50))
-    d = np.tanh(a * b)
-    slope = np.exp(d) * (1 + d)
-    slope[1:, 1:] += 2 * d[1:, 1:]
-    slope[:-1, :-1] += 3 * d[:-1, :-1] ** 2
-    slope *= (1 - d**2) * b
-    np.testing.assert_allclose(pg.jit(pg.grad(f))(a, b), slope, rtol=1e-10, atol=1e-12)
+    def f(w):
+        u = B @ w
+        return sum(parts[k](u) for k in order)
+
+    u = B @ w
+    slope = 3 * A.T @ (A @ u) ** 2 + 3 * u * u
+    slope[1:, 1:] += np.cos(u[1:, 1:])
+    slope[:-1, 1:] -= np.sin(u[:-1, 1:])
+    np.testing.assert_allclose(pg.jit(pg.grad(f))(w), B.T @ slope, rtol=1e-10)
+
+
+def random_stencils(seed):
+    """Slices, rolls, pads and concats of arrays of one size, and products with a matrix
+    that keep what they read in memory."""
+
+    def fit(u):
+        return np.pad(
+            u, [(0, max(0, m - k)) for m, k in zip(SIZE, u.shape, strict=True)]
+        )
+
+    def run(u, M):
+        rng = np.random.default_rng(seed)
+        moves = [
+            lambda x: np.roll(x, int(rng.integers(-3, 4)), int(rng.integers(2))),
+            lambda x: fit(x[1:, :-2]),
+            lambda x: np.concatenate([x[:, 5:], x[:, :5]], axis=1),
+            lambda x: np.concatenate([x[-2:] * 2, x[:-2]], axis=0),
+            lambda x: M @ x,
+            lambda x: M @ x,
+            np.tanh,
+            lambda x: x * 0.5,
+        ]
+        pool = [u]
+        for _ in range(rng.integers(6, 18)):
+            recent = pool[-4:]
+            x, y, z = (recent[rng.integers(len(recent))] for _ in range(3))
+            moved = moves[rng.integers(len(moves))](x)
+            if rng.integers(2):
+                moved = [y + moved, y * np.sin(moved), y - moved * z][rng.integers(3)]
+            pool.append(moved)
+        return pool[-1], sum(np.sum(x[1:, 2:] * x[:-1, :-2]) for x in pool[::3])
+
+    return run
+
+
+def check_stencil(seed):
+    """Values are those of NumPy, and derivatives in both modes adjoint."""
+    f, rng = random_stencils(seed), np.random.default_rng(seed)
+    args = rng.normal(size=SIZE), rng.normal(size=(40, 40)) / 6
+    du = tuple(rng.normal(size=a.shape) for a in args)
+    dr = rng.normal(size=SIZE), 1.0
+    for value, expected in zip(pg.jit(f)(*args), f(*args), strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-9)
+    push = pg.jit(lambda a, d: pg.jvp(f, a, d)[1])(args, du)
+    pull = pg.jit(lambda a, d: pg.vjp(f, *a)[1](d))(args, dr)
+    left = np.concatenate([np.ravel(p * d) for p, d in zip(push, dr, strict=True)])
+    right = np.concatenate([np.ravel(p * d) for p, d in zip(pull, du, strict=True)])
+    size = np.sum(np.abs(left)) + np.sum(np.abs(right))
+    assert abs(np.sum(left) - np.sum(right)) <= 1e-12 * size, seed
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_random_stencils_have_adjoint_derivatives(seed):
+    check_stencil(seed)
+
+
+def test_random_stencils_without_machine_code():
+    script = (
+        "from pygradc import _lib; from tests.test_assemble import check_stencil\n"
+        "assert not _lib.native()\n"
+        "for seed in range(150): check_stencil(seed)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=dict(os.environ, PYGRADC_NATIVE="0"),
+        capture_output=True,
+        text=True,
+        cwd=os.path.dirname(os.path.dirname(__file__)),
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_a_pad_reads_is_not_overwritten():

@@ -415,3 +415,35 @@ def test_what_repeats_begins_anew_with_each_task(shape):
     total = pg.jit(lambda x, a: np.sum(np.tanh(x) * a, axis=(0, 1)))
     expected = np.sum(np.tanh(x) * a, axis=(0, 1))
     np.testing.assert_allclose(total(x, a), expected, rtol=1e-11, atol=1e-11)
+
+
+def test_what_is_computed_late_reads_its_operands_before_they_are_overwritten():
+    """r may take the memory of u, and u * z is computed when it is added: after r."""
+    rng = np.random.default_rng(9)
+    A, B, w, y, z = rng.normal(size=(5, 40, 40))
+
+    def f(w):
+        u = A @ w
+        p = u * z
+        r = u + y
+        return B @ r, p + np.sin(r)
+
+    for value, expected in zip(pg.jit(f)(w), f(w), strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-11, atol=1e-11)
+
+
+def test_terms_of_a_sum_read_their_operands_before_they_are_overwritten():
+    """The slope at u may take the memory of that at s, which later terms read too."""
+    rng = np.random.default_rng(10)
+    A, B, w, y, z = rng.normal(size=(5, 30, 30)) / 5
+
+    def f(w):
+        u = B @ w
+        s = u / (2 + y * y) + np.cos(u) + u * z + u
+        return np.sum((A @ s) ** 3)
+
+    u = B @ w
+    slope = 1 / (2 + y * y) - np.sin(u) + z + 1
+    s = u / (2 + y * y) + np.cos(u) + u * z + u
+    expected = B.T @ (slope * (A.T @ (3 * (A @ s) ** 2)))
+    np.testing.assert_allclose(pg.jit(pg.grad(f))(w), expected, rtol=1e-10)

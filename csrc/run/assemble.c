@@ -2,8 +2,8 @@
  *
  * The cotangent of a slice is a pad, np.roll is a concat, and a stencil has several of
  * each. As steps of their own they write whole arrays that a loop then reads once. If
- * loops alone read such a value, in its order, each block of it is put together in a
- * register instead, line by line. */
+ * one loop alone reads such a value, in its order, each block of it is put together in
+ * a register instead, lines at a time. */
 #include "run/assemble.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "ir/shape.h"
 #include "run/lower.h"
 
-/* Regions searched for each line; elements of a line that are worth the search. */
+/* Regions searched for each block; elements of a line that are worth the search. */
 enum { MOST_REGIONS = 8, LEAST_LINE = 32 };
 
 /* ---- the loop's part ---- */

@@ -273,6 +273,7 @@ static bool take_in_place(gradc_lowering *l, uint32_t at, uint32_t i)
             continue;
         l->place[r - 1] = l->place[x - 1];
         l->taken[r - 1] = true;
+        l->heir[x - 1] = r;
         l->last_use[x - 1] = NEVER_DEAD; /* r gives it back */
         return true;
     }
@@ -430,11 +431,12 @@ static gradc_status lower(gradc_lowering *l, size_t n_results, const gradc_id *r
     l->home = gradc_alloc_zero(n, sizeof *l->home);
     l->home_offset = gradc_alloc_zero(n, sizeof *l->home_offset);
     l->taken = gradc_alloc_zero(n, sizeof *l->taken);
+    l->heir = gradc_alloc_zero(n, sizeof *l->heir);
     l->assembled = gradc_alloc_zero(n, sizeof *l->assembled);
     l->slot = gradc_alloc_zero(n, sizeof *l->slot);
     l->slot_stage = gradc_alloc_zero(n, sizeof *l->slot_stage);
     if (!l->place || !l->last_use || !l->host || !l->home || !l->home_offset ||
-        !l->taken || !l->assembled || !l->slot || !l->slot_stage)
+        !l->taken || !l->heir || !l->assembled || !l->slot || !l->slot_stage)
         return GRADC_ENOMEM;
     l->p->misaligned = gradc_lower_get(l, l->p->n_args + 1);
     if (l->p->misaligned == NULL)
@@ -479,6 +481,7 @@ gradc_status gradc_lower_program(const gradc_graph *g, const gradc_schedule *s,
     gradc_release(l.home);
     gradc_release(l.home_offset);
     gradc_release(l.taken);
+    gradc_release(l.heir);
     gradc_release(l.assembled);
     gradc_release(l.slot);
     gradc_release(l.slot_stage);

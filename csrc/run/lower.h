@@ -13,18 +13,19 @@ typedef struct gradc_lowering {
     const gradc_kernels *kernels;
     gradc_program *p;
     gradc_plan plan;
-    gradc_ref *place;     /* by id - 1: memory of nodes that have some */
-    uint32_t *last_use;   /* by id - 1: stage + 1 after which it is dead; 0: a
+    gradc_ref *place;       /* by id - 1: memory of nodes that have some */
+    uint32_t *last_use;     /* by id - 1: stage + 1 after which it is dead; 0: a
                                    value no other stage reads */
-    gradc_id *home;       /* by id - 1: the concat that x is computed inside of */
-    size_t *home_offset;  /* by id - 1: bytes from the start of its home */
-    bool *taken;          /* by id - 1: has its piece of the workspace */
-    bool *assembled;      /* by id - 1: a concat or pad without memory, which the loops
-                               that read it put together (run/assemble.c) */
-    uint32_t *host;       /* by stage: the loop stage + 1 that a product is computed
+    gradc_id *home;         /* by id - 1: the concat that x is computed inside of */
+    size_t *home_offset;    /* by id - 1: bytes from the start of its home */
+    bool *taken;            /* by id - 1: has its piece of the workspace */
+    gradc_id *heir;         /* by id - 1: the node that overwrites it in place; or 0 */
+    bool *assembled;        /* by id - 1: a concat or pad without memory, which the loop
+                               that reads it puts together (run/assemble.c) */
+    uint32_t *host;         /* by stage: the loop stage + 1 that a product is computed
                                inside of, of that loop itself too; 0: none */
-    uint32_t *slot;       /* by id - 1: for the loop being lowered */
-    uint32_t *slot_stage; /* by id - 1: the stage + 1 that `slot` belongs to */
+    uint32_t *slot;         /* by id - 1: for the loop being lowered */
+    uint32_t *slot_stage;   /* by id - 1: the stage + 1 that `slot` belongs to */
     gradc_ref temporary[2]; /* of the step being lowered */
     size_t temporary_size[2];
     uint32_t n_temporary;

@@ -9,6 +9,21 @@ static bool is_passing(const emitter *e, gradc_id x, const uint32_t *users)
     return is_here(e, x) && !is_stored(e, x) && users[place_of(e, x)] == 1;
 }
 
+/* Whether node x of the stage may wait until node number `i`: nothing that it reads is
+ * overwritten in place before that, or by i itself if `with_i` is false. */
+static bool can_wait(const emitter *e, gradc_id x, uint32_t i, bool with_i)
+{
+    const gradc_node *n = node(e, x);
+    for (uint32_t k = 0; k < n->n_in; k++) {
+        gradc_view v;
+        gradc_view_resolve(e->l->g, gradc_node_in(n)[k], &v);
+        const gradc_id heir = e->l->heir[v.root - 1];
+        if (heir != 0 && is_here(e, heir) && place_of(e, heir) < i + !with_i)
+            return false;
+    }
+    return true;
+}
+
 /* Finds pairs: arithmetic whose one user is arithmetic too. */
 static void find_pairs(emitter *e, uint32_t *users)
 {
@@ -29,7 +44,7 @@ static void find_pairs(emitter *e, uint32_t *users)
             const gradc_id x = n->u.in[k];
             if (n->n_in != 2 || second_of(n, k) < 0 || n->dtype > GRADC_F32 ||
                 !is_passing(e, x, users) || first_of(node(e, x)) < 0 ||
-                e->first[place_of(e, x)] != NONE)
+                e->first[place_of(e, x)] != NONE || !can_wait(e, x, i, true))
                 continue;
             e->first[i] = place_of(e, x);
             e->with[place_of(e, x)] = i;
@@ -53,7 +68,7 @@ static void find_terms(emitter *e, const uint32_t *users)
             bool outside = e->first[place_of(e, x)] == NONE;
             for (uint32_t j = 0; j < node(e, x)->n_in; j++)
                 outside = outside && !is_here(e, gradc_node_in(node(e, x))[j]);
-            if (outside)
+            if (outside && can_wait(e, x, i, false))
                 e->with[place_of(e, x)] = i;
         }
     }
