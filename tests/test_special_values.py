@@ -307,6 +307,12 @@ KINKS = {
     "expm1": (np.expm1, (0.0,), (1.0,)),
     "log1p": (np.log1p, (0.0,), (1.0,)),
     "sinc": (np.sinc, (0.0,), (0.0,)),
+    # An infinite slope beside one of zero, which of them comes first being the mode's.
+    "x sqrt(x)": (lambda x: x * np.sqrt(x), (0.0,), (0.0,)),
+    "x log(x)": (lambda x: x * np.log(x), (0.0,), (-INF,)),
+    "1/(1 + exp(-x)), far left": (lambda x: 1 / (1 + np.exp(-x)), (-800.0,), (0.0,)),
+    "exp(-exp(x)), far right": (lambda x: np.exp(-np.exp(x)), (800.0,), (0.0,)),
+    "tanh(exp(x)), far right": (lambda x: np.tanh(np.exp(x)), (800.0,), (0.0,)),
 }
 
 
@@ -341,6 +347,20 @@ def test_second_derivative_of_sinc_at_its_removable_point(dtype):
     for outer, inner in itertools.product(MODES, MODES):
         twice = outer(inner(np.sinc, 0), 0)(x)
         np.testing.assert_allclose(twice, -(np.pi**2) / 3, 1e-5)
+
+
+def test_second_derivative_of_tanh_is_zero_far_out(dtype):
+    x = np.array([-1e30, -700.0, 400.0, 1e30], dtype)
+    for outer, inner in itertools.product(MODES, MODES):
+        assert np.array_equal(outer(inner(np.tanh, 0), 0)(x), np.zeros(4))
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_mixed_derivative_of_power_where_the_exponent_is_zero(order, dtype):
+    x, y = np.array([0.5, 1.25, 7.0], dtype), np.zeros(3, dtype)
+    for outer, inner in itertools.product(MODES, MODES):
+        mixed = outer(inner(np.power, order[0]), order[1])(x, y)
+        np.testing.assert_allclose(mixed, 1 / x, 4 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("f", [np.sqrt, np.log, np.reciprocal, np.cbrt])

@@ -133,7 +133,7 @@ VJP(prod_vjp)
     return ANNIHILATE(BROADCAST(expand(g, r, dr), SHAPE(x)), others(g, r));
 }
 
-JVP(prod_jvp) { return reduce_like(g, r, ANNIHILATE(tx[0], others(g, r))); }
+JVP(prod_jvp) { return reduce_like(g, r, ANNIHILATE_BOTH(tx[0], others(g, r))); }
 
 /* r_i = x_i r_(i-1) + y_i. The adjoint of y obeys the mirrored recurrence
  * s_i = dr_i + x_(i+1) s_(i+1); that of x is s_i r_(i-1). */
@@ -150,7 +150,7 @@ JVP(recur_jvp)
     const int64_t axis = NODE(r)->attr[0], reverse = NODE(r)->attr[1];
     gradc_id t = tx[1];
     if (tx[0] != 0) {
-        const gradc_id moved = ANNIHILATE(tx[0], shift(g, r, axis, !reverse));
+        const gradc_id moved = ANNIHILATE_BOTH(tx[0], shift(g, r, axis, !reverse));
         t = t != 0 ? ADD(t, moved) : moved;
     }
     return recur(g, OPERAND(r, 0), t, axis, reverse);

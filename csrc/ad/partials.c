@@ -3,8 +3,9 @@
  * An elementwise row states its partial derivatives; cotangent or tangent d meets
  * partial p by `chain`, under the rule that zero annihilates: a branch that was not
  * taken has d = 0 and must give 0 even where p is infinite or NaN (SEMANTICS: "Zero
- * annihilates"). A LINEAR row states its transpose; its tangent is the op on
- * tangents. */
+ * annihilates"). A tangent that has become infinite is also stopped by p = 0, as in
+ * x sqrt(x) at 0: in reverse mode that p is met first, and is then the zero that
+ * annihilates. A LINEAR row states its transpose; its tangent is the op on tangents. */
 #include "ad/rules.h"
 #include "ir/shape.h"
 #include "ir/words.h"
@@ -61,8 +62,9 @@ gradc_id gradc_partial(gradc_graph *g, gradc_id r, uint32_t k)
                    r);
 }
 
-/* d times p; d is 0 where nothing flows. Its shape is the broadcast of both. */
-static gradc_id chain(gradc_graph *g, gradc_id d, gradc_id p)
+/* d times p, a node of op `product`; d is 0 where nothing flows. Its shape is the
+ * broadcast of both. */
+static gradc_id chain(gradc_graph *g, gradc_op product, gradc_id d, gradc_id p)
 {
     if (d == 0 || p == 0)
         return 0;
@@ -83,16 +85,25 @@ static gradc_id chain(gradc_graph *g, gradc_id d, gradc_id p)
         return gradc_shape_broadcast(SHAPE(d), SHAPE(p), 0, &both) ? BROADCAST(p, &both)
                                                                    : 0;
     }
-    return ANNIHILATE(d, p);
+    return gradc_binary(g, product, d, p);
 }
 
-/* What cotangent or tangent d of elementwise r becomes by its operand k. */
-static gradc_id flow(gradc_graph *g, gradc_id r, uint32_t k, gradc_id d)
+/* What cotangent d of elementwise r becomes by its operand k. */
+static gradc_id flow_back(gradc_graph *g, gradc_id r, uint32_t k, gradc_id d)
 {
     const gradc_node *n = gradc_node_get(g, r);
     if (d == 0 || k >= 2 || products[n->op][k] == 0)
-        return chain(g, d, gradc_partial(g, r, k));
+        return chain(g, GRADC_OP_annihilate, d, gradc_partial(g, r, k));
     return gradc_binary(g, products[n->op][k], d, gradc_node_in(n)[!k]);
+}
+
+/* What tangent t of its operand k becomes by elementwise r. */
+static gradc_id flow_on(gradc_graph *g, gradc_id r, uint32_t k, gradc_id t)
+{
+    const gradc_node *n = gradc_node_get(g, r);
+    if (t == 0 || k >= 2 || products[n->op][k] == 0)
+        return chain(g, GRADC_OP_annihilate_both, t, gradc_partial(g, r, k));
+    return ANNIHILATE_BOTH(t, gradc_node_in(n)[!k]);
 }
 
 gradc_id gradc_rule_vjp(gradc_graph *g, gradc_id r, uint32_t k, gradc_id dr)
@@ -105,7 +116,7 @@ gradc_id gradc_rule_vjp(gradc_graph *g, gradc_id r, uint32_t k, gradc_id dr)
         return gradc_linear_transposes[n->op](g, r, k, dr);
     if (gradc_general_vjps[n->op] != NULL)
         return gradc_general_vjps[n->op](g, r, k, dr);
-    return SUM_TO(flow(g, r, k, dr), SHAPE(x));
+    return SUM_TO(flow_back(g, r, k, dr), SHAPE(x));
 }
 
 /* The op itself on the tangents: all at once if it is linear in them together, one
@@ -149,7 +160,7 @@ gradc_id gradc_rule_jvp(gradc_graph *g, gradc_id r, const gradc_id *tx)
         return gradc_general_jvps[n->op](g, r, tx);
     gradc_id sum = 0;
     for (uint32_t k = 0; k < n->n_in; k++) {
-        const gradc_id t = flow(g, r, k, tx[k]);
+        const gradc_id t = flow_on(g, r, k, tx[k]);
         sum = sum != 0 && t != 0 ? ADD(sum, t) : sum | t;
     }
     return BROADCAST(sum, SHAPE(r));

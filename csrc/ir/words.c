@@ -74,7 +74,7 @@ gradc_id gradc_word_pow_dx(gradc_graph *g, gradc_id x, gradc_id y)
             return ONE;
         return MUL(y, c == 2 ? x : POW(x, CONST(c - 1)));
     }
-    return WHERE(EQ(y, ZERO), ZERO, MUL(y, POW(x, SUB(y, ONE))));
+    return ANNIHILATE(y, POW(x, SUB(y, ONE)));
 }
 
 gradc_id gradc_word_pow_dy(gradc_graph *g, gradc_id x, gradc_id r)

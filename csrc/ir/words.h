@@ -42,6 +42,7 @@
 #define ADD(x, y) WORD2(add, x, y)
 #define AND(x, y) WORD2(logical_and, x, y)
 #define ANNIHILATE(x, y) WORD2(annihilate, x, y)
+#define ANNIHILATE_BOTH(x, y) WORD2(annihilate_both, x, y)
 #define COPYSIGN(x, y) WORD2(copysign, x, y)
 #define DIV(x, y) WORD2(div, x, y)
 #define EQ(x, y) WORD2(eq, x, y)

@@ -80,8 +80,9 @@ static gradc_id annihilate_rule(gradc_graph *g, const gradc_node *n, const gradc
     (void)n;
     if (is(g, in[1], 1))
         return in[0];
-    /* a cotangent that is not zero */
-    if (SHAPE(in[0])->rank == 0 && gradc_word_is_const(g, in[0], &c) && c != 0)
+    /* a cotangent or tangent that is not zero */
+    if (SHAPE(in[0])->rank == 0 && gradc_word_is_const(g, in[0], &c) && c != 0 &&
+        isfinite(c))
         return c == 1 ? in[1] : MUL(in[0], in[1]);
     return 0;
 }
@@ -207,6 +208,7 @@ static gradc_id matmul_rule(gradc_graph *g, const gradc_node *n, const gradc_id 
 static rule *const rules[GRADC_OP_COUNT] = {
     [GRADC_OP_add] = add_rule,
     [GRADC_OP_annihilate] = annihilate_rule,
+    [GRADC_OP_annihilate_both] = annihilate_rule,
     [GRADC_OP_broadcast] = broadcast_rule,
     [GRADC_OP_div] = div_rule,
     [GRADC_OP_ident] = ident_rule,
