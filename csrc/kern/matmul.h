@@ -42,7 +42,7 @@ typedef struct gradc_matmul_table {
     void (*join)(const gradc_matmul_task *t, size_t first, size_t n, const void *parts);
     /* How many products of a batch are best run together: 1, or as many as lanes()
      * reads pointers for. Product i < count is of x[i] and y[i], into r + i * r_step,
-     * to the bits of run(). */
+     * where its rows lie side by side, to the bits of run(). */
     size_t (*together)(const gradc_matmul_task *t);
     void (*lanes)(const gradc_matmul_task *t, const void *const *x,
                   const void *const *y, ptrdiff_t r_step, size_t count);

@@ -8,30 +8,9 @@
 
 #include "kern/kern.h"
 #include "kern/matmul_dot.h"
-#include "kern/simd.h"
-#include "kern/transpose.h"
+#include "kern/runs.h"
 
 enum { TINY = 8 };
-
-/* a[i] = element i of each x[q], for i < n. */
-INLINE void gather_run(vt *a, const void *const *x, size_t n)
-{
-    for (size_t i = 0;;) {
-        for (size_t q = 0; q < W; q += Q) {
-            vq v[Q];
-#pragma GCC unroll 8
-            for (int l = 0; l < Q; l++)
-                memcpy(&v[l], (const T *)x[q + l] + i, sizeof v[l]);
-            transpose_vectors(v);
-#pragma GCC unroll 8
-            for (int l = 0; l < Q; l++)
-                memcpy((T *)(a + i + l) + q, &v[l], sizeof v[l]);
-        }
-        if (i + Q == n)
-            return;
-        i = i + 2 * Q <= n ? i + Q : n - Q; /* the last block may meet the one before */
-    }
-}
 
 /* W matrices of up to TINY x TINY, one in each lane: element (i, j) is
  * at[i * row + j * col]. */
@@ -47,7 +26,7 @@ INLINE void gather_lanes(lane_matrix *a, const void *const *x, ptrdiff_t row,
     const bool by_columns = row == 1 && (col == (ptrdiff_t)rows || cols == 1);
     a->row = by_columns ? 1 : (ptrdiff_t)cols;
     a->col = by_columns ? (ptrdiff_t)rows : 1;
-    if ((by_rows || by_columns) && rows * cols >= Q) {
+    if ((by_rows || by_columns) && rows * cols > SHORT) {
         gather_run(a->at, x, rows * cols);
         return;
     }
@@ -62,13 +41,11 @@ INLINE void gather_lanes(lane_matrix *a, const void *const *x, ptrdiff_t row,
         }
 }
 
-/* Element `at` of the first n of W matrices, `step` apart. */
+/* The first n lanes, `step` apart. */
 INLINE void scatter_lanes(T *r, ptrdiff_t step, vt v, size_t n)
 {
-    if (n == W) {
-#pragma GCC unroll 16
-        for (int q = 0; q < (int)W; q++)
-            r[q * step] = v[q];
+    if (step == 1) {
+        v_store_part(r, v, n);
         return;
     }
     T lane[W];
@@ -77,9 +54,12 @@ INLINE void scatter_lanes(T *r, ptrdiff_t step, vt v, size_t n)
         r[(ptrdiff_t)q * step] = lane[q];
 }
 
+/* Products of the first `count` lanes, `step` apart; the rows of one lie side by side. */
 INLINE void multiply_lanes(const gradc_matmul_task *t, const lane_matrix *x,
-                           const lane_matrix *y, ptrdiff_t step, size_t n)
+                           const lane_matrix *y, ptrdiff_t step, size_t count)
 {
+    const size_t size = t->m * t->n;
+    vt r[TINY * TINY], *to = r;
     for (size_t i = 0; i < t->m; i++)
         for (size_t j = 0; j < t->n; j++) {
             const vt *a = x->at + (ptrdiff_t)i * x->row;
@@ -87,8 +67,15 @@ INLINE void multiply_lanes(const gradc_matmul_task *t, const lane_matrix *x,
             vt s = v_set(0);
             for (size_t p = 0; p < t->k; p++, a += x->col, b += y->row)
                 s = v_fma(*a, *b, s);
-            scatter_lanes((T *)t->r + (ptrdiff_t)i * t->r_row + j, step, s, n);
+            *to++ = s;
         }
+    for (; to < r + Q; to++)
+        *to = v_set(0);
+    if (size > SHORT)
+        scatter_run(t->r, step, r, size, count);
+    else
+        for (size_t i = 0; i < size; i++)
+            scatter_lanes((T *)t->r + i, step, r[i], count);
 }
 
 /* k <= TINY: terms are fused one after another, as in matmul.c. */

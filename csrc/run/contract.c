@@ -161,11 +161,13 @@ static batch_place place_of(const matmul_step *s, int64_t number)
     return b;
 }
 
-static void next_place(const matmul_step *s, batch_place *b)
+/* `steps` further along the last axis, at most to its end. */
+static void next_place(const matmul_step *s, batch_place *b, int64_t steps)
 {
-    for (int i = s->batch_rank - 1; i >= 0; i--) {
-        b->x += s->x_stride[i], b->y += s->y_stride[i];
-        if (++b->at[i] < s->dim[i])
+    for (int i = s->batch_rank - 1; i >= 0; i--, steps = 1) {
+        b->x += steps * s->x_stride[i], b->y += steps * s->y_stride[i];
+        b->at[i] += steps;
+        if (b->at[i] < s->dim[i])
             return;
         b->x -= s->dim[i] * s->x_stride[i], b->y -= s->dim[i] * s->y_stride[i];
         b->at[i] = 0;
@@ -178,7 +180,7 @@ static void run_each(const matmul_step *s, gradc_matmul_task *t, batch_place b,
 {
     const ptrdiff_t size = (ptrdiff_t)s->element;
     const char *const x = t->x, *const y = t->y;
-    for (; n > 0; n--, next_place(s, &b)) {
+    for (; n > 0; n--, next_place(s, &b, 1)) {
         t->x = x + b.x * size;
         t->y = y + b.y * size;
         s->table->run(t);
@@ -186,21 +188,36 @@ static void run_each(const matmul_step *s, gradc_matmul_task *t, batch_place b,
     }
 }
 
+/* Where the operands of the next `count` products are. Lanes past them repeat the
+ * last one. */
+static void take_places(const matmul_step *s, const gradc_matmul_task *t,
+                        batch_place *b, size_t count, const void **x, const void **y)
+{
+    const ptrdiff_t size = (ptrdiff_t)s->element;
+    const int last = s->batch_rank - 1;
+    for (size_t i = 0; i < count;) {
+        const size_t run = least(count - i, (size_t)(s->dim[last] - b->at[last]));
+        const char *to_x = (const char *)t->x + b->x * size;
+        const char *to_y = (const char *)t->y + b->y * size;
+        for (const size_t end = i + run; i < end; i++) {
+            x[i] = to_x, y[i] = to_y;
+            to_x += s->x_stride[last] * size, to_y += s->y_stride[last] * size;
+        }
+        next_place(s, b, (int64_t)run);
+    }
+    for (size_t i = count; i < s->together; i++)
+        x[i] = x[count - 1], y[i] = y[count - 1];
+}
+
 static void run_together(const matmul_step *s, gradc_matmul_task *t, batch_place b,
                          int64_t n)
 {
-    const ptrdiff_t size = (ptrdiff_t)s->element;
     const void *x[GRADC_LANES], *y[GRADC_LANES];
-    for (int64_t count; n > 0; n -= count) {
-        count = n < (int64_t)s->together ? n : (int64_t)s->together;
-        for (size_t i = 0; i < s->together; i++) {
-            x[i] = (const char *)t->x + b.x * size;
-            y[i] = (const char *)t->y + b.y * size;
-            if ((int64_t)i + 1 < n) /* lanes past the end repeat the last product */
-                next_place(s, &b);
-        }
-        s->table->lanes(t, x, y, s->r_stride, (size_t)count);
-        t->r = (char *)t->r + count * s->r_stride * size;
+    for (size_t count; n > 0; n -= (int64_t)count) {
+        count = least((size_t)n, s->together);
+        take_places(s, t, &b, count, x, y);
+        s->table->lanes(t, x, y, s->r_stride, count);
+        t->r = (char *)t->r + (ptrdiff_t)(count * s->element) * s->r_stride;
     }
 }
 

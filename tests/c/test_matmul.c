@@ -176,6 +176,49 @@ static void test_matmul(const tables *s, int type)
     check_product(s, type, 3000, 5, 70, TRANSPOSED, PLAIN);
 }
 
+/* Products that go together have the bits of each alone, and touch nothing else. */
+static void check_lanes(const tables *s, int type, size_t m, size_t n, size_t k)
+{
+    const gradc_matmul_table *table = s->matmul[type];
+    const layout how_x = below(LAYOUTS), how_y = below(LAYOUTS);
+    const size_t count = 1 + (size_t)below(GRADC_LANES), step = m * n + (size_t)below(2);
+    const size_t bytes = count * step * size_of[type];
+    matrix x[GRADC_LANES], y[GRADC_LANES];
+    const void *at_x[GRADC_LANES], *at_y[GRADC_LANES];
+    for (size_t i = 0; i < count; i++) {
+        x[i] = make_matrix(type, how_x, m, k), y[i] = make_matrix(type, how_y, k, n);
+        at_x[i] = x[i].at, at_y[i] = y[i].at;
+    }
+    for (size_t i = count; i < GRADC_LANES; i++)
+        at_x[i] = at_x[count - 1], at_y[i] = at_y[count - 1];
+    gradc_matmul_task t = {m,        n,        k,        at_x[0],      x[0].row, x[0].col,
+                           at_y[0], y[0].row, y[0].col, malloc(bytes), (ptrdiff_t)n, NULL};
+    char *r = t.r, *alone = malloc(bytes);
+    memset(r, 7, bytes), memset(alone, 7, bytes);
+    const size_t most = table->together(&t);
+    if (most >= count) {
+        table->lanes(&t, at_x, at_y, (ptrdiff_t)step, count);
+        for (size_t i = 0; i < count; i++) {
+            t.x = at_x[i], t.y = at_y[i], t.r = alone + i * step * size_of[type];
+            matmul(table, t);
+        }
+        CHECK(memcmp(r, alone, bytes) == 0, "%s %s %zu of %zux%zux%zu layouts %d %d",
+              s->isa, type_name[type], count, m, n, k, how_x, how_y);
+    }
+    for (size_t i = 0; i < count; i++)
+        free(x[i].memory), free(y[i].memory);
+    free(r), free(alone);
+}
+
+static void test_lanes(const tables *s, int type)
+{
+    for (size_t m = 1; m <= 8; m++)
+        for (size_t n = 1; n <= 8; n++)
+            for (size_t k = 1; k <= 8; k++)
+                for (int times = 0; times < 8; times++)
+                    check_lanes(s, type, m, n, k);
+}
+
 /* NaN and infinities reach the elements they belong to and no others. */
 static void test_special_values(const tables *s, int type)
 {
@@ -356,7 +399,8 @@ int main(void)
         if (!usable(isa))
             continue;
         for (int type = GRADC_F64; type <= GRADC_F32; type++)
-            test_matmul(&all[isa], type), test_layouts_of_dots(&all[isa], type),
+            test_matmul(&all[isa], type), test_lanes(&all[isa], type),
+                test_layouts_of_dots(&all[isa], type),
                 test_special_values(&all[isa], type);
         test_long_dot(&all[isa]);
     }
