@@ -240,6 +240,24 @@ def test_weights_of_a_recurrence_get_one_product(batch, dtype):
         assert got.tobytes() == expected.tobytes()
 
 
+def test_outer_products_are_computed_by_the_loop_that_adds_them_up():
+    """Each iteration of Sinkhorn's algorithm adds two to the gradient by the kernel."""
+
+    def transport(cost, steps):
+        kernel, u = np.exp(-2 * cost), np.ones(100)
+        for _ in range(steps):
+            v = 1 / (kernel.T @ u)
+            u = 1 / (kernel @ v)
+        return np.sum(u[:, None] * kernel * v * cost)
+
+    cost = np.abs(np.random.default_rng(0).normal(size=(100, 100)))
+    few, many = (pg.jit(pg.grad(lambda c, n=n: transport(c, n))) for n in (5, 10))
+    assert many.memory(cost).workspace < few.memory(cost).workspace + cost.nbytes
+    at, step = (7, 3), 1e-6 * np.outer(np.arange(100) == 7, np.arange(100) == 3)
+    slope = (transport(cost + step, 10) - transport(cost - step, 10)) / 2e-6
+    np.testing.assert_allclose(many(cost)[at], slope, 1e-6)
+
+
 def test_products_that_are_wanted_themselves_are_not_taken_apart():
     rng = np.random.default_rng(1)
     xs, ys = rng.normal(size=(5, 40, 2)), rng.normal(size=(5, 2, 40))

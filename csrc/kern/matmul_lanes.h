@@ -54,7 +54,7 @@ INLINE void scatter_lanes(T *r, ptrdiff_t step, vt v, size_t n)
         r[(ptrdiff_t)q * step] = lane[q];
 }
 
-/* Products of the first `count` lanes, `step` apart; the rows of one lie side by side. */
+/* Products of the first `count` lanes, `step` apart; their rows lie side by side. */
 INLINE void multiply_lanes(const gradc_matmul_task *t, const lane_matrix *x,
                            const lane_matrix *y, ptrdiff_t step, size_t count)
 {

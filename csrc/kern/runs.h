@@ -27,7 +27,7 @@ INLINE vq load_run(const T *p, size_t n)
     return v;
 }
 
-/* By halves if vt is wider: its masked stores would often meet two lines of the cache. */
+/* By halves if vt is wider: its masked stores would often meet two cache lines. */
 INLINE void store_run(T *p, vq v, size_t n)
 {
     if (n >= Q) {

@@ -17,9 +17,9 @@
 #include "opt/optimise.h"
 
 /* Operations that may be repeated for one value; bytes that are worth it: smaller
- * values stay in cache. An operation takes the time of moving a PRICE-th of its
- * result. */
-enum { MOST = 12, LEAST_BYTES = 1 << 17, PRICE = 4 };
+ * values stay in cache, so that operations are moved for them, but none repeated. An
+ * operation takes the time of moving a PRICE-th of its result. */
+enum { MOST = 12, LEAST_BYTES = 1 << 17, LEAST_MOVED = 1 << 12, PRICE = 4 };
 
 typedef struct recompute {
     const gradc_graph *g;
@@ -29,6 +29,7 @@ typedef struct recompute {
     uint32_t *read;    /* by id - 1: the last stage visited that reads its memory */
     bool *stored;      /* by id - 1: stays in memory, whatever is repeated */
     uint32_t *readers; /* by id - 1: other stages that read it from memory */
+    uint32_t *uses;    /* by id - 1: how often it is an operand or a result */
     gradc_id *more;    /* repeated nodes; of stage i from begin[i] to begin[i + 1] */
     uint32_t *begin;
     uint32_t n_more, room;
@@ -106,8 +107,10 @@ static void find_readers(recompute *r, size_t n_results, const gradc_id *result)
     for (uint32_t at = 0; at < s->n_stage; at++)
         for (uint32_t i = 0; i < s->stage[at].count; i++) {
             const gradc_node *n = node(r, s->node[s->stage[at].first + i]);
-            for (uint32_t k = 0; k < n->n_in; k++)
+            for (uint32_t k = 0; k < n->n_in; k++) {
                 count_reader(r, at, gradc_node_in(n)[k]);
+                r->uses[gradc_node_in(n)[k] - 1]++;
+            }
         }
     memset(r->read, 0, (size_t)r->g->size * sizeof *r->read);
 }
@@ -174,14 +177,15 @@ static bool find_cone(const recompute *r, gradc_id x, cone *c)
 }
 
 /* Whether computing x again takes less than its traffic: it is read, and also written
- * if nothing but such reads needs it in memory. */
+ * if nothing but such reads needs it in memory. A node of one use only moves. */
 static bool pays(const recompute *r, gradc_id x, const cone *c)
 {
     const size_t bytes = bytes_of(r, x), saved = r->stored[x - 1] ? bytes : 2 * bytes;
     size_t work = 0;
     for (uint32_t i = 0; i < c->n; i++)
-        work += bytes_of(r, c->x[i]) / PRICE;
-    return work + c->bytes < saved;
+        if (r->stored[c->x[i] - 1] || r->uses[c->x[i] - 1] > 1)
+            work += bytes_of(r, c->x[i]) / PRICE;
+    return work + c->bytes < saved && (work == 0 || bytes >= LEAST_BYTES);
 }
 
 static bool repeat(recompute *r, const cone *c)
@@ -210,7 +214,7 @@ static bool visit(recompute *r)
     const gradc_stage *st = &r->s->stage[r->at - 1];
     const gradc_id *x = &r->s->node[st->first];
     const size_t size = (size_t)r->g->shape[st->space]->size;
-    if (!st->is_loop || size * sizeof(double) < LEAST_BYTES)
+    if (!st->is_loop || size * sizeof(double) < LEAST_MOVED)
         return true;
     for (uint32_t i = 0; i < st->count; i++)
         r->here[x[i] - 1] = r->at;
@@ -221,7 +225,7 @@ static bool visit(recompute *r)
         for (uint32_t k = 0; k < node(r, x[i])->n_in; k++) {
             const gradc_id y = gradc_node_in(node(r, x[i]))[k];
             cone c;
-            if (r->here[y - 1] != r->at && bytes_of(r, y) >= LEAST_BYTES &&
+            if (r->here[y - 1] != r->at && bytes_of(r, y) >= LEAST_MOVED &&
                 is_repeatable(r, y) && find_cone(r, y, &c) && pays(r, y, &c) &&
                 !repeat(r, &c))
                 return false;
@@ -328,8 +332,9 @@ gradc_status gradc_recompute(const gradc_graph *g, size_t n_results,
     r.read = gradc_alloc_zero(n, sizeof *r.read);
     r.stored = gradc_alloc_zero(n, sizeof *r.stored);
     r.readers = gradc_alloc_zero(n, sizeof *r.readers);
+    r.uses = gradc_alloc_zero(n, sizeof *r.uses);
     r.begin = gradc_alloc_zero((size_t)s->n_stage + 1, sizeof *r.begin);
-    bool ok = r.here && r.read && r.stored && r.readers && r.begin;
+    bool ok = r.here && r.read && r.stored && r.readers && r.uses && r.begin;
     if (ok)
         find_readers(&r, n_results, result);
     for (r.at = 1; ok && r.at <= s->n_stage; r.at++) {
@@ -347,6 +352,7 @@ gradc_status gradc_recompute(const gradc_graph *g, size_t n_results,
     gradc_release(r.read);
     gradc_release(r.stored);
     gradc_release(r.readers);
+    gradc_release(r.uses);
     gradc_release(r.begin);
     gradc_release(r.more);
     return ok ? GRADC_OK : GRADC_ENOMEM;

@@ -181,7 +181,8 @@ static void check_lanes(const tables *s, int type, size_t m, size_t n, size_t k)
 {
     const gradc_matmul_table *table = s->matmul[type];
     const layout how_x = below(LAYOUTS), how_y = below(LAYOUTS);
-    const size_t count = 1 + (size_t)below(GRADC_LANES), step = m * n + (size_t)below(2);
+    const size_t count = 1 + (size_t)below(GRADC_LANES);
+    const size_t step = m * n + (size_t)below(2);
     const size_t bytes = count * step * size_of[type];
     matrix x[GRADC_LANES], y[GRADC_LANES];
     const void *at_x[GRADC_LANES], *at_y[GRADC_LANES];
@@ -191,8 +192,10 @@ static void check_lanes(const tables *s, int type, size_t m, size_t n, size_t k)
     }
     for (size_t i = count; i < GRADC_LANES; i++)
         at_x[i] = at_x[count - 1], at_y[i] = at_y[count - 1];
-    gradc_matmul_task t = {m,        n,        k,        at_x[0],      x[0].row, x[0].col,
-                           at_y[0], y[0].row, y[0].col, malloc(bytes), (ptrdiff_t)n, NULL};
+    gradc_matmul_task t = {.m = m, .n = n, .k = k, .r = malloc(bytes)};
+    t.x = at_x[0], t.x_row = x[0].row, t.x_col = x[0].col;
+    t.y = at_y[0], t.y_row = y[0].row, t.y_col = y[0].col;
+    t.r_row = (ptrdiff_t)n;
     char *r = t.r, *alone = malloc(bytes);
     memset(r, 7, bytes), memset(alone, 7, bytes);
     const size_t most = table->together(&t);
