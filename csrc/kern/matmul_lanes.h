@@ -33,25 +33,8 @@ INLINE void gather_lanes(lane_matrix *a, const void *const *x, ptrdiff_t row,
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < cols; j++) {
             const ptrdiff_t at = (ptrdiff_t)i * row + (ptrdiff_t)j * col;
-            vt v;
-#pragma GCC unroll 16
-            for (int q = 0; q < (int)W; q++)
-                v[q] = ((const T *)x[q])[at];
-            a->at[(ptrdiff_t)i * a->row + (ptrdiff_t)j * a->col] = v;
+            a->at[(ptrdiff_t)i * a->row + (ptrdiff_t)j * a->col] = gather_one(x, at);
         }
-}
-
-/* The first n lanes, `step` apart. */
-INLINE void scatter_lanes(T *r, ptrdiff_t step, vt v, size_t n)
-{
-    if (step == 1) {
-        v_store_part(r, v, n);
-        return;
-    }
-    T lane[W];
-    v_store(lane, v);
-    for (size_t q = 0; q < n; q++)
-        r[(ptrdiff_t)q * step] = lane[q];
 }
 
 /* Products of the first `count` lanes, `step` apart; their rows lie side by side. */
@@ -75,7 +58,7 @@ INLINE void multiply_lanes(const gradc_matmul_task *t, const lane_matrix *x,
         scatter_run(t->r, step, r, size, count);
     else
         for (size_t i = 0; i < size; i++)
-            scatter_lanes((T *)t->r + i, step, r[i], count);
+            scatter_one((T *)t->r + i, step, r[i], count);
 }
 
 /* k <= TINY: terms are fused one after another, as in matmul.c. */
@@ -91,7 +74,7 @@ static void vector_tiny(const vector_task *t)
         vt s = v_set(0);
         for (size_t p = 0; p < t->k; p++)
             s = v_fma(a.at[p], v_set(t->v[p]), s);
-        scatter_lanes(t->r + (ptrdiff_t)i * t->r_step, t->r_step, s, n);
+        scatter_one(t->r + (ptrdiff_t)i * t->r_step, t->r_step, s, n);
     }
 }
 

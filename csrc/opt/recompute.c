@@ -5,7 +5,8 @@
  * else, it does so, to the same bits; and a value that then nobody reads from memory is
  * not stored, or not computed at all where it was. The forward values of a broadcast or
  * a normalisation are such: x - m is one operation, and twice the bytes of x in
- * traffic.
+ * traffic. What is repeated for its only use has moved, and costs nothing: the outer
+ * products of a sum are computed by the loop that adds them up.
  *
  * Stages are visited in order, so that what one repeats is known when the next is
  * asked; then one sweep from the last stage to the first keeps of each what is still
