@@ -103,6 +103,40 @@ INLINE void repeat_row(T *r, const T *x, int64_t rows, size_t n)
             v_store((r < last ? r : last) + k * W, v[k]);
 }
 
+/* Rows of n <= SHORT times one element of x, for each of a run: W elements make n
+ * vectors of r. How many rows that were; the others are for move_nest, as all are if
+ * they are whole vectors. */
+INLINE int64_t spread_run(T *r, const T *x, int64_t rows, size_t n)
+{
+    int64_t i = 0;
+#if V_HAS_PERMUTE
+    vm from[SHORT];
+    for (size_t k = 0; k < n; k++)
+        for (size_t j = 0; j < W; j++)
+            from[k][j] = (M)((k * W + j) / n);
+    for (; i + (int64_t)W <= rows; i += W) {
+        const vt v = v_load(x + i);
+        for (size_t k = 0; k < n; k++)
+            v_store(r + (size_t)i * n + k * W, v_permute(v, from[k]));
+    }
+#else
+    (void)r, (void)x, (void)rows, (void)n;
+#endif
+    return i;
+}
+
+INLINE void spread_nest(T *r, const T *x, nest d, size_t n)
+{
+    nest rest = d;
+    rest.blocks = 1;
+    for (; d.blocks > 0; d.blocks--, r += d.r_block, x += d.x_block) {
+        const bool runs = d.x_row == 1 && d.r_row == (int64_t)n && n % W != 0;
+        const int64_t done = runs ? spread_run(r, x, d.rows, n) : 0;
+        rest.rows = d.rows - done;
+        move_nest(r + done * d.r_row, x + done * d.x_row, true, rest, n);
+    }
+}
+
 typedef void rows_fn(T *r, const T *x, bool splats, nest d);
 
 /* Rows whose length the compiler knows: it costs more to look at than to move. */
@@ -110,7 +144,7 @@ typedef void rows_fn(T *r, const T *x, bool splats, nest d);
     static void rows_##n(T *r, const T *x, bool splats, nest d)                        \
     {                                                                                  \
         if (splats)                                                                    \
-            move_nest(r, x, true, d, n);                                               \
+            spread_nest(r, x, d, n);                                                   \
         else if (d.x_row == 0 && d.r_row == n && d.rows >= 2 * (int64_t)W)             \
             for (; d.blocks > 0; d.blocks--, r += d.r_block, x += d.x_block)           \
                 repeat_row(r, x, d.rows, n);                                           \

@@ -167,6 +167,24 @@ INLINE void v_store_part(T *p, vt v, size_t n)
 }
 #endif
 
+/* x[i] in each lane, where that is one instruction. */
+#if defined(__AVX2__) && IS_FLOAT
+#define V_HAS_PERMUTE 1
+INLINE vt v_permute(vt x, vm i)
+{
+#if defined(__AVX512F__) && IS(f64)
+    return _mm512_permutexvar_pd((__m512i)i, x);
+#elif defined(__AVX512F__)
+    return _mm512_permutexvar_ps((__m512i)i, x);
+#elif IS(f64)
+    const __m256i pair = (__m256i)((i | i << 32) * 2 + 0x100000000);
+    return (vt)_mm256_permutevar8x32_ps((__m256)x, pair);
+#else
+    return _mm256_permutevar8x32_ps(x, (__m256i)i);
+#endif
+}
+#endif
+
 INLINE vt v_select(vm m, vt x, vt y) { return (vt)(((vm)x & m) | ((vm)y & ~m)); }
 
 /* The first n lanes. */
