@@ -28,6 +28,44 @@ static void fill(void *r, const void *value, size_t n)
     splat(r, *(const T *)value, n);
 }
 
+#if V_HAS_PERMUTE2
+/* Every `step`-th element of x, from as many whole vectors for each of r. How many that
+ * were: the last is left, since what lies behind it may not be memory. */
+INLINE int64_t pick_run(T *r, const T *x, int64_t step, int64_t n)
+{
+    enum { MOST = 4 };
+    vm from[MOST];
+    for (int64_t k = 1; k < step; k++)
+        for (int64_t j = 0; j < (int64_t)W; j++) {
+            const int64_t at = j * step - (k - 1) * (int64_t)W;
+            from[k][j] = (M)(at >= (k == 1 ? 0 : (int64_t)W) ? at : j);
+        }
+    int64_t i = 0;
+    for (; i + (int64_t)W < n; i += W) {
+        const T *const p = x + i * step;
+        vt v = v_load(p);
+        for (int64_t k = 1; k < step; k++)
+            v = v_permute2(v, from[k], v_load(p + k * (int64_t)W));
+        v_store(r + i, v);
+    }
+    return i;
+}
+
+static int64_t pick(T *r, const T *x, int64_t step, int64_t n)
+{
+    return step == 2   ? pick_run(r, x, 2, n)
+           : step == 3 ? pick_run(r, x, 3, n)
+           : step == 4 ? pick_run(r, x, 4, n)
+                       : 0;
+}
+#else
+INLINE int64_t pick(T *r, const T *x, int64_t step, int64_t n)
+{
+    (void)r, (void)x, (void)step, (void)n;
+    return 0;
+}
+#endif
+
 /* Short runs are common (small last axes) and cheaper without a call. */
 INLINE void move_run(T *r, int64_t rs, const T *x, int64_t xs, int64_t n)
 {
@@ -35,6 +73,9 @@ INLINE void move_run(T *r, int64_t rs, const T *x, int64_t xs, int64_t n)
         memcpy(r, x, (size_t)n * sizeof(T));
     else if (rs == 1 && xs == 0)
         splat(r, *x, (size_t)n);
+    else if (rs == 1)
+        for (int64_t i = n > (int64_t)W ? pick(r, x, xs, n) : 0; i < n; i++)
+            r[i] = x[i * xs];
     else
         for (int64_t i = 0; i < n; i++)
             r[i * rs] = x[i * xs];

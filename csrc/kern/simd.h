@@ -167,7 +167,20 @@ INLINE void v_store_part(T *p, vt v, size_t n)
 }
 #endif
 
-/* x[i] in each lane, where that is one instruction. */
+/* x[i] in each lane, or y[i - W], where that is one instruction. */
+#if defined(__AVX512F__) && IS_FLOAT
+#define V_HAS_PERMUTE2 1
+INLINE vt v_permute2(vt x, vm i, vt y)
+{
+#if IS(f64)
+    return _mm512_permutex2var_pd(x, (__m512i)i, y);
+#else
+    return _mm512_permutex2var_ps(x, (__m512i)i, y);
+#endif
+}
+#endif
+
+/* x[i] in each lane, likewise. */
 #if defined(__AVX2__) && IS_FLOAT
 #define V_HAS_PERMUTE 1
 INLINE vt v_permute(vt x, vm i)
