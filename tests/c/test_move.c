@@ -78,7 +78,8 @@ static void check_nest(int isa, int type)
         dim[a] = 1 + below(rank == 2 && a == 0 ? 8 * MOST : MOST); /* many rows */
         r_stride[a] = n; /* axes in C order; padded below */
         n *= dim[a];
-        x_stride[a] = below(3) == 0 ? 0 : below(4) == 0 ? reach * (2 + below(4)) : reach;
+        const int64_t apart = below(4) == 0 ? 2 + below(4) : 1;
+        x_stride[a] = below(3) == 0 ? 0 : apart * reach;
         reach += (dim[a] - 1) * x_stride[a];
     }
     void *x = make_random(type, (size_t)reach);
