@@ -30,7 +30,7 @@ typedef struct recompute {
     uint32_t *read;    /* by id - 1: the last stage visited that reads its memory */
     bool *stored;      /* by id - 1: stays in memory, whatever is repeated */
     uint32_t *readers; /* by id - 1: other stages that read it from memory */
-    uint32_t *uses;    /* by id - 1: how often it is an operand or a result */
+    uint32_t *uses;    /* by id - 1: how often it is an operand */
     gradc_id *more;    /* repeated nodes; of stage i from begin[i] to begin[i + 1] */
     uint32_t *begin;
     uint32_t n_more, room;
