@@ -115,7 +115,8 @@ gradc_status gradc_lower_sort(gradc_lowering *l, uint32_t at)
     const int64_t axis = n->attr[0];
     s->split = gradc_split_shape(gradc_shape_of(l->g, r), axis, axis + 1);
     const double length = (double)s->split.n;
-    cut(s, s->split.outer * s->split.inner, length * (5 + 3 * log2(length + 1)));
+    cut(s, s->split.outer * s->split.inner,
+        length * fmin(5 + 3 * log2(length + 1), 25));
     s->line = gradc_align(s->table->sort_scratch(s->split.n));
     gradc_lower_scratch(l, s->workers * s->line);
     GRADC_TRY(gradc_lower_flat(l, n->u.in[0], &s->x));

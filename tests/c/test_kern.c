@@ -442,10 +442,26 @@ static bool is_less(int type, const void *x, size_t i, const void *y, size_t j)
     return a < b || (isnan(b) && !isnan(a));
 }
 
-static void check_argsort(const tables *s, int type, size_t n, size_t step)
+/* Near one of a few numbers of either sign: low bytes alone tell neighbours apart. */
+static void *make_close(int type, size_t n)
+{
+    void *x = make(type, n);
+    const long double gap = type == GRADC_F64 ? 0x1p-45L : 0x1p-20L;
+    for (size_t i = 0; i < n; i++) {
+        const int64_t near = below(4), which = below((int64_t)n / 50 + 1);
+        const long double whole = (long double)(which - (int64_t)n / 100);
+        set(type, x, (int64_t)i,
+            type == GRADC_I64    ? whole * 0x1p40L + (long double)near
+            : type == GRADC_BOOL ? (long double)(near == 1)
+                                 : whole + (long double)near * gap);
+    }
+    return x;
+}
+
+static void check_argsort(const tables *s, int type, void *x, size_t n, size_t step)
 {
     const gradc_order_table *t = s->order[type];
-    void *x = make_ties(type, n * step), *scratch = malloc(t->sort_scratch(n) + 1);
+    void *scratch = malloc(t->sort_scratch(n) + 1);
     int64_t *r = make(GRADC_I64, n * step), *seen = calloc(n + 1, sizeof *seen);
     bool good = true;
     t->argsort(r, x, n, step, scratch);
@@ -487,11 +503,16 @@ static void check_search(const tables *s, int type, size_t n, bool right)
 static void test_order(const tables *s, int type)
 {
     for (size_t n = 0; n < 300; n += n < 70 ? 1 : 37) {
-        check_argsort(s, type, n, 1 + n % 3);
+        const size_t step = 1 + n % 3;
+        check_argsort(s, type, make_ties(type, n * step), n, step);
         check_search(s, type, n, n % 2);
         check_search(s, type, n, n % 2 == 0);
     }
-    check_argsort(s, type, 10000, 1);
+    for (size_t n = 150; n < 20000; n *= 3) {
+        check_argsort(s, type, make_ties(type, n), n, 1);
+        check_argsort(s, type, make_close(type, n), n, 1);
+        check_argsort(s, type, make_random(type, n), n, 1);
+    }
 }
 
 int main(void)
