@@ -153,25 +153,48 @@ static void argsort(int64_t *r, const void *xp, size_t n, size_t step, void *scr
         r[i * step] = sorted[i].at;
 }
 
-/* How many of x[0..n), which is sorted, are below `key`. */
-INLINE int64_t count_below(const T *x, size_t n, int64_t key)
+enum { TOGETHER = 16 }; /* searches whose steps do not wait for each other */
+
+INLINE bool is_before(T x, int64_t key, bool right)
 {
-    const T *from = x;
-    if (n == 0)
-        return 0;
+    return right ? key_of(x) <= key : key_of(x) < key;
+}
+
+/* r[i] = how many of the sorted x[0..n) are before v[i], for `count` of TOGETHER or
+ * less: all halve the same lengths. n >= 1. */
+INLINE void search_some(int64_t *r, const T *x, size_t n, const T *v, size_t count,
+                        bool right)
+{
+    int64_t key[TOGETHER], at[TOGETHER] = {0};
+    for (size_t i = 0; i < count; i++)
+        key[i] = key_of(v[i]);
     for (; n > 1; n -= n / 2)
-        from += key_of(from[n / 2 - 1]) < key ? n / 2 : 0;
-    return from - x + (key_of(*from) < key);
+        for (size_t i = 0; i < count; i++) {
+            const int64_t half = (int64_t)(n / 2);
+            at[i] += is_before(x[at[i] + half - 1], key[i], right) ? half : 0;
+        }
+    for (size_t i = 0; i < count; i++)
+        r[i] = at[i] + is_before(x[at[i]], key[i], right);
+}
+
+INLINE void search_all(int64_t *r, const T *x, size_t n, const T *v, size_t count,
+                       bool right)
+{
+    size_t i = 0;
+    for (; i + TOGETHER <= count; i += TOGETHER)
+        search_some(r + i, x, n, v + i, TOGETHER, right);
+    search_some(r + i, x, n, v + i, count - i, right);
 }
 
 static void search(int64_t *r, const void *x, size_t n, const void *v, size_t count,
                    bool right)
 {
-    for (size_t i = 0; i < count; i++) {
-        const int64_t key = key_of(((const T *)v)[i]);
-        /* to the right of what equals it: below the key after it, if there is one */
-        r[i] = right && key == INT64_MAX ? (int64_t)n : count_below(x, n, key + right);
-    }
+    if (n == 0)
+        memset(r, 0, count * sizeof *r);
+    else if (right)
+        search_all(r, x, n, v, count, true);
+    else
+        search_all(r, x, n, v, count, false);
 }
 
 extern const gradc_order_table KERNEL_TABLE(order);

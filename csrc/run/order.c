@@ -134,7 +134,7 @@ gradc_status gradc_lower_search(gradc_lowering *l, uint32_t at)
     s->right = n->attr[0] != 0;
     s->n = (size_t)x->dim[x->rank - 1];
     s->values = gradc_split_shape(gradc_shape_of(l->g, r), 0, x->rank - 1).inner;
-    cut(s, (size_t)gradc_shape_of(l->g, r)->size, 5 + 3 * log2((double)s->n + 1));
+    cut(s, (size_t)gradc_shape_of(l->g, r)->size, 3 + 1.2 * log2((double)s->n + 1));
     GRADC_TRY(gradc_lower_flat(l, n->u.in[0], &s->x));
     GRADC_TRY(gradc_lower_flat(l, n->u.in[1], &s->v));
     return gradc_lower_step(l, "searchsorted", run_search, s);
