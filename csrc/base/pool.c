@@ -126,19 +126,25 @@ static void prepare(void)
     pthread_atfork(before_fork, after_fork, in_child);
 }
 
-unsigned gradc_pool_workers(void)
+static unsigned workers_wanted(void)
 {
     pthread_once(&once, prepare);
     return atomic_load(&wanted);
 }
 
-int gradc_threads(void) { return (int)gradc_pool_workers(); }
+unsigned gradc_pool_workers(size_t n)
+{
+    const unsigned most = workers_wanted();
+    return n < 1 ? 1 : n < most ? (unsigned)n : most;
+}
+
+int gradc_threads(void) { return (int)workers_wanted(); }
 
 gradc_status gradc_set_threads(int n)
 {
     if (n < 1 || n > GRADC_MOST_WORKERS)
         return GRADC_EVALUE;
-    gradc_pool_workers();
+    workers_wanted();
     atomic_store(&wanted, (unsigned)n);
     return GRADC_OK;
 }
@@ -169,9 +175,8 @@ static void make_way(void)
 
 void gradc_pool_run(size_t n, unsigned workers, gradc_task_fn *run, void *context)
 {
-    const unsigned most = gradc_pool_workers();
+    const unsigned most = gradc_pool_workers(n);
     workers = workers < most ? workers : most;
-    workers = n < workers ? (unsigned)n : workers;
     if (workers <= 1 || pthread_mutex_trylock(&in_use) != 0) {
         for (size_t t = 0; t < n; t++)
             run(context, t, 0);

@@ -24,7 +24,8 @@ static inline size_t gradc_edge(size_t i, size_t pieces, size_t n, size_t unit)
     return i == pieces ? n : n / unit * i / pieces * unit;
 }
 
-/* How many threads are wanted: PYGRADC_NUM_THREADS, or one for each processor. */
-unsigned gradc_pool_workers(void);
+/* How many threads share n tasks, at least 1, while as many are wanted as now:
+ * PYGRADC_NUM_THREADS, or one for each processor. */
+unsigned gradc_pool_workers(size_t n);
 
 #endif

@@ -421,7 +421,7 @@ gradc_status gradc_lower_matmul(gradc_lowering *l, uint32_t at)
     step->together = step->batch > 1 ? step->table->together(&step->task) : 1;
     cut(step);
     step->scratch = scratch_of(step);
-    step->workers = step->n_tasks > 1 ? gradc_pool_workers() : 1;
+    step->workers = gradc_pool_workers(step->n_tasks);
     gradc_lower_scratch(l, shared_bytes(step) + step->workers * step->scratch);
     return gradc_lower_step(l, "matmul", run_matmul, step);
 }

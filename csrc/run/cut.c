@@ -141,7 +141,8 @@ static void choose_span(gradc_loop *p)
     } else {
         p->span = span_of(p, p->row > p->block ? p->row : p->block);
     }
-    p->workers = p->span < p->total ? gradc_pool_workers() : 1;
+    p->workers =
+        p->span < p->total ? gradc_pool_workers((p->total - 1) / p->span + 1) : 1;
 }
 
 /* Whether reduction number i is of everything, and of a value that operations make and

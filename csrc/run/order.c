@@ -28,6 +28,11 @@ typedef struct order_call {
 /* A task takes TASK_NS or more. */
 enum { TASK_NS = 10000, MOST = 16 };
 
+static size_t tasks_of(const order_step *s)
+{
+    return s->total == 0 ? 0 : (s->total + s->span - 1) / s->span;
+}
+
 /* Cuts `total` pieces of work that take about `ns` each. */
 static void cut(order_step *s, size_t total, double ns)
 {
@@ -35,17 +40,12 @@ static void cut(order_step *s, size_t total, double ns)
     const size_t n = tasks < 2 ? 1 : (size_t)tasks;
     s->total = total;
     s->span = (total + n - 1) / n;
-    s->workers = n > 1 ? gradc_pool_workers() : 1;
+    s->workers = gradc_pool_workers(tasks_of(s));
 }
 
 static size_t end_of(const order_step *s, size_t first)
 {
     return s->total - first < s->span ? s->total : first + s->span;
-}
-
-static size_t tasks_of(const order_step *s)
-{
-    return s->total == 0 ? 0 : (s->total + s->span - 1) / s->span;
 }
 
 static void sort_lines(void *context, size_t task, unsigned worker)

@@ -96,7 +96,7 @@ static void cut(scan_step *s)
     s->columns = 1;
     if (s->groups > 0 && s->groups < most && wide > 1)
         s->columns = wide < most / s->groups ? wide : most / s->groups;
-    s->workers = s->groups * s->columns > 1 ? gradc_pool_workers() : 1;
+    s->workers = gradc_pool_workers(s->groups * s->columns);
 }
 
 /* The step of stage `at`, with its operands contiguous. */
