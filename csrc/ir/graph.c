@@ -6,6 +6,7 @@
  * leaves the graph as it was, but for its error. */
 #include "ir/graph.h"
 
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +32,13 @@ static gradc_status no_memory(gradc_graph *g)
     return gradc_fail(g, GRADC_ENOMEM, "out of memory");
 }
 
-gradc_graph *gradc_graph_new(void) { return gradc_alloc_zero(1, sizeof(gradc_graph)); }
+gradc_graph *gradc_graph_new(void)
+{
+    gradc_graph *g = gradc_alloc_zero(1, sizeof *g);
+    if (g != NULL)
+        atomic_flag_clear(&g->busy);
+    return g;
+}
 
 void gradc_graph_free(gradc_graph *g)
 {
@@ -39,9 +46,7 @@ void gradc_graph_free(gradc_graph *g)
         return;
     for (uint32_t i = 0; i < g->n_chunk; i++)
         gradc_release(g->chunk[i]);
-    gradc_release(g->chunk);
     gradc_release(g->table);
-    gradc_release(g->shape);
     gradc_arena_clear(&g->arena);
     gradc_release(g);
 }
@@ -67,6 +72,29 @@ void gradc_graph_hash(const gradc_graph *g, uint64_t out[2])
     out[1] = g->hash.lane[1];
 }
 
+/* ---- growing, by one thread at a time ---- */
+
+static void begin(gradc_graph *g)
+{
+    while (atomic_flag_test_and_set_explicit(&g->busy, memory_order_acquire))
+        sched_yield();
+}
+
+static void end(gradc_graph *g)
+{
+    atomic_flag_clear_explicit(&g->busy, memory_order_release);
+}
+
+/* The list with room for more. The old one stays: other threads may be reading it. */
+static void *longer(gradc_graph *g, const void *list, size_t n, size_t room,
+                    size_t size)
+{
+    void *grown = gradc_arena_get(&g->arena, room * size);
+    if (grown != NULL && n > 0)
+        memcpy(grown, list, n * size);
+    return grown;
+}
+
 /* ---- shapes ---- */
 
 /* Index of the interned `s`. Few shapes occur in a graph, and mostly the last ones. */
@@ -79,7 +107,7 @@ static gradc_status intern_shape(gradc_graph *g, const gradc_shape *s, uint32_t 
         }
     if (g->n_shape == g->shape_room) {
         const uint32_t room = g->shape_room ? 2 * g->shape_room : FIRST_SHAPES;
-        void *grown = gradc_realloc((void *)g->shape, room * sizeof *g->shape);
+        void *grown = longer(g, g->shape, g->n_shape, room, sizeof *g->shape);
         if (grown == NULL)
             return no_memory(g);
         g->shape = grown;
@@ -148,7 +176,7 @@ static gradc_status reserve(gradc_graph *g)
         /* The list of chunks doubles whenever their number is a power of two. */
         if ((g->n_chunk & (g->n_chunk - 1)) == 0) {
             const size_t room = g->n_chunk ? 2 * (size_t)g->n_chunk : 1;
-            void *grown = gradc_realloc(g->chunk, room * sizeof *g->chunk);
+            void *grown = longer(g, g->chunk, g->n_chunk, room, sizeof *g->chunk);
             if (grown == NULL)
                 return no_memory(g);
             g->chunk = grown;
@@ -213,8 +241,8 @@ static gradc_id intern(gradc_graph *g, gradc_node *n)
     return g->table[slot] = append(g, n);
 }
 
-gradc_id gradc_graph_add(gradc_graph *g, gradc_op op, size_t n_in, const gradc_id *in,
-                         size_t n_attr, const int64_t *attr)
+static gradc_id add(gradc_graph *g, gradc_op op, size_t n_in, const gradc_id *in,
+                    size_t n_attr, const int64_t *attr)
 {
     gradc_node n = {.op = (uint16_t)op,
                     .n_in = (uint32_t)n_in,
@@ -245,8 +273,17 @@ gradc_id gradc_graph_add(gradc_graph *g, gradc_op op, size_t n_in, const gradc_i
     return intern(g, &n);
 }
 
-gradc_id gradc_graph_leaf(gradc_graph *g, gradc_op op, const gradc_type *type, int role,
-                          gradc_id x)
+gradc_id gradc_graph_add(gradc_graph *g, gradc_op op, size_t n_in, const gradc_id *in,
+                         size_t n_attr, const int64_t *attr)
+{
+    begin(g);
+    const gradc_id r = add(g, op, n_in, in, n_attr, attr);
+    end(g);
+    return r;
+}
+
+static gradc_id leaf(gradc_graph *g, gradc_op op, const gradc_type *type, int role,
+                     gradc_id x)
 {
     const int implied = role & GRADC_DIFFERENTIATED ? GRADC_VARIABLE : 0;
     gradc_node n = {.op = (uint16_t)op,
@@ -262,6 +299,15 @@ gradc_id gradc_graph_leaf(gradc_graph *g, gradc_op op, const gradc_type *type, i
     return append(g, &n);
 }
 
+gradc_id gradc_graph_leaf(gradc_graph *g, gradc_op op, const gradc_type *type, int role,
+                          gradc_id x)
+{
+    begin(g);
+    const gradc_id r = leaf(g, op, type, role, x);
+    end(g);
+    return r;
+}
+
 /* ---- constants ---- */
 
 static gradc_id constant(gradc_graph *g, gradc_dtype dtype, gradc_value value)
@@ -269,10 +315,14 @@ static gradc_id constant(gradc_graph *g, gradc_dtype dtype, gradc_value value)
     const gradc_shape scalar = {.size = 1};
     gradc_node n = {.op = GRADC_OP_constant, .dtype = (uint8_t)dtype, .value = value};
     uint32_t shape;
-    if (intern_shape(g, &scalar, &shape) != GRADC_OK)
-        return 0;
-    n.shape = shape;
-    return intern(g, &n);
+    gradc_id r = 0;
+    begin(g);
+    if (intern_shape(g, &scalar, &shape) == GRADC_OK) {
+        n.shape = shape;
+        r = intern(g, &n);
+    }
+    end(g);
+    return r;
 }
 
 gradc_id gradc_const(gradc_graph *g, gradc_dtype dtype, double value)

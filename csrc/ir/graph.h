@@ -3,10 +3,12 @@
  * Nodes are immutable and interned: the same op on the same operands is the same id.
  * Leaves and `ident` are never merged. Operands have smaller ids than their users, so
  * that id order is a topological order and no pass needs recursion. Node pointers and
- * the operand and attribute arrays they hold stay valid while the graph grows. */
+ * the operand and attribute arrays they hold stay valid while the graph grows, so that
+ * several threads may add nodes to one graph; its error is the first of any of them. */
 #ifndef GRADC_IR_GRAPH_H
 #define GRADC_IR_GRAPH_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/arena.h"
@@ -62,6 +64,7 @@ struct gradc_graph {
     gradc_hash hash;
     gradc_status status;
     char message[sizeof(gradc_message)];
+    atomic_flag busy; /* a thread is adding a node */
 };
 
 static inline const gradc_node *gradc_node_get(const gradc_graph *g, gradc_id x)
