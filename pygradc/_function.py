@@ -11,7 +11,7 @@ import numpy as np
 from pygradc import _tree, errors
 from pygradc._call import CHANGED, described, replay
 from pygradc._expr import Expr, lift
-from pygradc._graph import Graph
+from pygradc._graph import Graph, as_supported, plain
 from pygradc._lib import CODES, DEFERRED, VARIABLE, lib, printed
 from pygradc._program import Program, vjp_nodes
 
@@ -126,7 +126,9 @@ class Function:
         for e in [*inputs, *results]:
             if not isinstance(e, Expr):
                 raise errors.DTypeError(f"function: {type(e).__name__} is no Expr")
-        graph = (list(inputs) + results)[0].graph
+        if not results:
+            raise errors.ArgumentError("function: there are no outputs")
+        graph = results[0].graph
         if any(e.graph is not graph for e in [*inputs, *results]):
             raise errors.GraphError("function: expressions belong to different graphs")
         self._names = [
@@ -178,7 +180,7 @@ class Function:
 
 def _as_argument(a, dtype, shape, name):
     """Array `a` as the program takes it."""
-    array = np.asarray(a)
+    array = as_supported(np.asarray(plain(a)))
     if array.shape != shape:
         raise errors.ShapeError(
             f"function: {name} has shape {array.shape}, expected {shape}"

@@ -8,6 +8,7 @@ computed, so that a loop that tests convergence computes nothing twice.
 
 import sys
 import threading
+from threading import get_ident
 
 import numpy as np
 
@@ -44,36 +45,34 @@ class _State(threading.local):
 
 state = _State()
 
-# Outermost traces under way in any thread; empty nearly always, which is asked faster
-# than `state`.
-traces = set()
+# Threads that trace; empty nearly always, which is asked faster than `state`.
+tracing = set()
 
 
-class tracing:
-    """Context in which `graph` is the thread's current one, one level deeper. An error
-    of NumPy's that covers another, that a value would lose its gradient, is raised as
-    the latter."""
+def call_in(graph, function, *args, **kwargs):
+    """``function(*args, **kwargs)`` with `graph` as the thread's current one, one level
+    deeper. An error of NumPy's that covers another, that a value would lose its
+    gradient, is raised as the latter.
 
-    __slots__ = ("graph", "outer")
-
-    def __init__(self, graph):
-        self.graph = graph
-
-    def __enter__(self):
-        self.outer = outer = state.graph
-        state.graph = self.graph
+    No context manager: Python may raise KeyboardInterrupt where a function begins, and
+    `__exit__` is one. Here what was comes back without a call.
+    """
+    outer, depth, thread = state.graph, graph.depth, get_ident()
+    try:
+        graph.depth = depth + 1
+        state.graph = graph
         if outer is None:
-            traces.add(self)
-        self.graph.depth += 1
-
-    def __exit__(self, kind, why, traceback):
-        state.graph = self.outer
-        self.graph.depth -= 1
-        if self.outer is None:
-            traces.discard(self)
-        if kind and isinstance(why, ValueError):
-            if isinstance(why.__cause__, errors.ConcretizationError):
-                raise why.__cause__ from None
+            tracing.add(thread)
+        return function(*args, **kwargs)
+    except ValueError as why:
+        if isinstance(why.__cause__, errors.ConcretizationError):
+            raise why.__cause__ from None
+        raise
+    finally:
+        state.graph = outer
+        graph.depth = depth
+        if outer is None:
+            tracing.discard(thread)
 
 
 class Graph:
@@ -154,6 +153,8 @@ class Graph:
                 return x
         copy = self.recording or array.nbytes <= COPIED_BYTES
         kept = np.array(array, order="C") if copy else np.asarray(array, order="C")
+        if copy and kept.dtype == bool:
+            kept = np.asarray(kept.view(np.uint8) != 0)  # to NumPy all but 0 is True
         x = self.leaf(kept, DATA)
         self.captured[id(array)] = (array, kept, x)
         return x

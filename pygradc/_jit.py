@@ -10,13 +10,13 @@ from pygradc._expr import Expr, lift
 from pygradc._graph import (
     Graph,
     as_supported,
+    call_in,
     plain,
     state,
-    traces,
     tracing,
 )
 from pygradc._lib import CODES, DEFERRED, VARIABLE, error
-from pygradc._program import Program
+from pygradc._program import Program, drop_oldest
 
 # Signatures kept for one function; the oldest goes first.
 MOST_SIGNATURES = 256
@@ -56,7 +56,7 @@ def jit(function):
     ``call.results`` and returns them. Arrays given are used in place and must be
     C-contiguous; floats become 0-d arrays in ``call.args``. `out` is a tree like the
     results, of arrays to write to; it must not share memory with the arguments. A bound
-    call serves one thread at a time.
+    call serves one thread at a time, and raises ArgumentError in others meanwhile.
 
     ``f.memory(*args)`` tells what a call for such arguments needs and does, in bytes:
     workspace, arguments, results, and moved, what its steps read from and write to
@@ -80,7 +80,7 @@ def jit(function):
     @functools.wraps(function)
     def jitted(*args, **kwargs):
         nonlocal latest
-        if latest is not None and not traces:
+        if latest is not None and not tracing:
             out = latest((args, kwargs))
             if out is not CHANGED:
                 return out
@@ -91,6 +91,7 @@ def jit(function):
         return recording(arrays)
 
     def bind(*args, out=None, **kwargs):
+        _check_kept(args, kwargs)
         recording, arrays = _find(function, recorded, args, kwargs)
         return recording.bound(arrays, out)
 
@@ -120,20 +121,46 @@ def _find(function, recorded, args, kwargs):
     try:
         recording = recorded.get(signature)
     except TypeError:
-        raise error(
-            errors.DTypeError, "jit: a static argument is not hashable"
-        ) from None
+        raise _not_hashable(leaves) from None
     if recording is None:
         recording = Recording(function, args, kwargs, structure, leaves)
         if len(recorded) >= MOST_SIGNATURES:
-            recorded.pop(next(iter(recorded)), None)
+            drop_oldest(recorded)
         recorded[signature] = recording
     return recording, arrays
+
+
+def _not_hashable(leaves):
+    """The error of the first leaf that cannot be part of a signature."""
+    for a in leaves:
+        try:
+            hash(None if _is_array(a) else a)
+        except TypeError:
+            name = type(a).__name__
+            return error(
+                errors.DTypeError,
+                f"jit: an argument is an instance of {name}, which is neither an "
+                "array nor a tree of them nor hashable",
+            )
+    return error(errors.DTypeError, "jit: a static argument is not hashable")
 
 
 def _is_array(leaf):
     """Whether `leaf` is an argument of the program; all else is static."""
     return type(leaf) is float or isinstance(leaf, (np.ndarray, np.floating))
+
+
+def _check_kept(args, kwargs):
+    """Arrays that are bound are read in place: none may need another dtype first."""
+    leaves = []
+    _tree.flatten((args, kwargs), leaves)
+    for a in leaves:
+        if isinstance(a, np.ndarray) and plain(a).dtype not in CODES:
+            raise error(
+                errors.DTypeError,
+                f"bind: an argument is an array of {a.dtype}, which cannot be used in "
+                "place: float64, float32, int64 and bool in native byte order can",
+            )
 
 
 def _supported(args, kwargs):
@@ -185,12 +212,12 @@ class Recording:
             return Expr(graph, x, code)
 
         traced_args, traced_kwargs = _tree.map_leaves(each, (args, kwargs))
-        with tracing(graph):
-            out = function(*traced_args, **traced_kwargs)
+        out = call_in(graph, function, *traced_args, **traced_kwargs)
         results, nodes = [], []
         self.structure = _tree.flatten(out, results)
         self.leaves = []
         for y in results:
+            _tree.check_leaf(y, "jit: the function returned")
             computed = isinstance(y, (Expr, np.ndarray, np.generic, float, int, bool))
             if computed:
                 nodes.append(lift(graph, y).id)
@@ -220,7 +247,7 @@ class Recording:
         for i, a in enumerate(arrays):
             if not (a.flags.c_contiguous and a.flags.aligned):
                 raise errors.ArgumentError(
-                    f"bind: array {i} of the arguments is not C-contiguous"
+                    f"bind: array {i} of the arguments is not C-contiguous and aligned"
                 )
         results = self._results(arrays, out)
         args = [*arrays, *self.captured]

@@ -28,9 +28,17 @@ def cached_program(key, make, *args):
     if program is None:
         program = make(*args)
         if len(_programs) >= MOST_PROGRAMS:
-            _programs.pop(next(iter(_programs)), None)
+            drop_oldest(_programs)
         _programs[key] = program
     return program
+
+
+def drop_oldest(kept):
+    """Drops the first entry of the dict `kept`."""
+    try:
+        kept.pop(next(iter(kept)), None)
+    except (RuntimeError, StopIteration):
+        pass  # another thread has just added or dropped one
 
 
 class Program:

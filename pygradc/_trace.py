@@ -8,7 +8,7 @@ import numpy as np
 
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
-from pygradc._graph import Graph, as_supported, plain, state, tracing
+from pygradc._graph import Graph, as_supported, call_in, plain, state
 from pygradc._lib import CODES, DEFERRED, DIFFERENTIATED, I64, VARIABLE, error, lib
 from pygradc._program import Program, cached_program, vjp_nodes
 
@@ -124,8 +124,7 @@ class Trace:
             kwargs = dict(
                 zip(kwargs, map(self._variable, kwargs.values()), strict=True)
             )
-        with tracing(self.graph):
-            self.out = function(*args, **kwargs)
+        self.out = call_in(self.graph, function, *args, **kwargs)
 
     def _differentiated(self, arg, i):
         kind = type(arg)

@@ -6,6 +6,7 @@ import numpy as np
 
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
+from pygradc._graph import as_supported, plain
 from pygradc._lib import error
 from pygradc._program import Program, cached_program, jvp_nodes, vjp_nodes
 from pygradc._trace import Trace, bare, differentiable_array, like, positions
@@ -133,6 +134,7 @@ def _concrete(trace, tree):
         return tree
 
     def each(x):
+        _tree.check_leaf(x, "has_aux: the function returned")
         if not isinstance(x, Expr):
             return x
         return bare(trace.graph.value(x.id))
@@ -289,7 +291,7 @@ def _pulling_program(trace, ys):
     graph = trace.graph
     key = ("vjp", graph.key(), *[y.id for y in ys], *[x.id for x in trace.xs])
     leaves = list(graph.leaves)
-    values = [graph.values[i] for i in leaves]
+    values = [np.array(graph.values[i]) for i in leaves]  # as they are now
 
     def make():
         seeds = [Expr(graph, graph.input(y.code, y.shape, 0), y.code) for y in ys]
@@ -306,7 +308,7 @@ def _cotangent(y, d):
     """Cotangent `d` of `y`, checked; a contiguous array unless it is traced."""
     if type(d) is Expr:
         return d
-    d = np.asarray(d)
+    d = as_supported(np.asarray(plain(d)))
     if d.shape != y.shape:
         raise error(
             errors.ShapeError,

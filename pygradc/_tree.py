@@ -5,6 +5,9 @@ from operator import itemgetter
 
 from numpy import ndarray
 
+from pygradc import errors
+from pygradc._lib import error
+
 # What most leaves are; told first.
 _LEAVES = frozenset((ndarray, float))
 
@@ -37,6 +40,16 @@ def flatten(tree, leaves):
         return kind, names, tuple([flatten(getattr(tree, n), leaves) for n in names])
     leaves.append(tree)
     return Ellipsis
+
+
+def check_leaf(x, what):
+    """Raises DTypeError if leaf `x` is a container, whose parts nobody would see."""
+    if isinstance(x, (tuple, list, dict, set, frozenset)):
+        raise error(
+            errors.DTypeError,
+            f"{what} an instance of {type(x).__name__}: only tuples, lists, dicts, "
+            "named tuples and dataclasses are taken apart",
+        )
 
 
 def flat(kind, n):

@@ -6,7 +6,7 @@ import numpy as np
 
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
-from pygradc._graph import Graph, as_supported, plain, state, tracing
+from pygradc._graph import Graph, as_supported, call_in, plain, state
 from pygradc._lib import CODES, DATA, DEFERRED, error
 from pygradc._program import Program, batch_nodes, cached_program
 from pygradc._trace import level_of, settled
@@ -91,17 +91,18 @@ class _Batch:
         self.sources, self.axes, self.xs = [], [], []
         self.size = None
         axes = _for_arguments(in_axes, args)
-        with tracing(self.graph):
-            own = [
-                self._elements(a, axis, f"argument {i}")
-                for i, (a, axis) in enumerate(zip(args, axes, strict=True))
-            ]
-            named = {
-                k: self._elements(a, 0, f"argument {k}") for k, a in kwargs.items()
-            }
-            if self.size is None:
-                raise error(errors.ArgumentError, "vmap: no argument is mapped")
-            self.out = function(*own, **named)
+        self.out = call_in(self.graph, self._call, function, axes, args, kwargs)
+
+    def _call(self, function, axes, args, kwargs):
+        """What `function` returns for one element of the mapped arguments."""
+        own = [
+            self._elements(a, axis, f"argument {i}")
+            for i, (a, axis) in enumerate(zip(args, axes, strict=True))
+        ]
+        named = {k: self._elements(a, 0, f"argument {k}") for k, a in kwargs.items()}
+        if self.size is None:
+            raise error(errors.ArgumentError, "vmap: no argument is mapped")
+        return function(*own, **named)
 
     def _elements(self, arg, axes, where):
         """`arg` with a stand-in for one element in the place of each mapped leaf."""
@@ -156,8 +157,7 @@ class _Batch:
         graph, leaves = self.graph, []
         structure = _tree.flatten(self.out, leaves)
         axes = _spread(out_axes, structure, "out_axes")
-        with tracing(graph):
-            ys = [lift(graph, y) for y in leaves]
+        ys = [lift(graph, y) for y in leaves]
         if not self.outermost:
             nodes = self._batched([lift(graph, x) for x in self.sources], ys, axes)
             results = [settled(graph, n, self.level) for n in nodes]
@@ -186,19 +186,16 @@ class _Batch:
     def _batched(self, sources, ys, axes):
         """Ids of `ys` for the batch `sources`, which then lies along `axes`."""
         graph = self.graph
-        with tracing(graph):
-            bxs = [
-                np.moveaxis(b, a, 0) for b, a in zip(sources, self.axes, strict=True)
-            ]
-            nodes = batch_nodes(
-                graph,
-                self.size,
-                [x.id for x in self.xs],
-                [b.id for b in bxs],
-                [y.id for y in ys],
-            )
-            triples = zip(ys, nodes, axes, strict=True)
-            return [self._placed(y, node, axis).id for y, node, axis in triples]
+        bxs = [np.moveaxis(b, a, 0) for b, a in zip(sources, self.axes, strict=True)]
+        nodes = batch_nodes(
+            graph,
+            self.size,
+            [x.id for x in self.xs],
+            [b.id for b in bxs],
+            [y.id for y in ys],
+        )
+        triples = zip(ys, nodes, axes, strict=True)
+        return [self._placed(y, node, axis).id for y, node, axis in triples]
 
     def _placed(self, y, node, axis):
         """`node`, the batched y or 0, with the batch along `axis`."""

@@ -115,8 +115,8 @@ def test_workspace_of_a_network_is_its_live_activations():
     f = pg.jit(pg.value_and_grad(mlp))
     memory = f.memory(params, x, labels)
     assert memory.results == sum(W.nbytes + b.nbytes for W, b in params) + 4
-    positions = np.arange(batch).nbytes  # captured
-    assert memory.arguments == memory.results - 4 + x.nbytes + labels.nbytes + positions
+    captured = np.arange(batch).nbytes + np.arange(10).nbytes  # rows; all the labels
+    assert memory.arguments == memory.results - 4 + x.nbytes + labels.nbytes + captured
 
 
 def test_function_tells_its_memory():

@@ -23,7 +23,7 @@ from oracles import ORACLES
 
 import pygradc as pg
 from pygradc._expr import expr, lift
-from pygradc._graph import Graph, tracing
+from pygradc._graph import Graph, call_in
 from pygradc._lib import lib
 from pygradc._page.export import _cone, _node, functions
 from pygradc._page.page import _source
@@ -116,8 +116,7 @@ def evaluated(browser, graphs):
 def graph_of(call, arrays):
     """(nodes for the page, engine's value) of a call on traced arrays."""
     graph = Graph()
-    with tracing(graph):
-        y = call(*[lift(graph, a) for a in arrays])
+    y = call_in(graph, call, *[lift(graph, a) for a in arrays])
     found = _cone(graph, [y.id])
     place = {x: i for i, x in enumerate(found)}
     nodes = [_node(found[x], graph.values.get(x), place) for x in found]

@@ -14,6 +14,7 @@ typedef struct bound {
     void **pointer;           /* to their elements */
     Py_ssize_t n_arg;
     char *work;
+    bool busy; /* a thread is in it; read and written with the GIL */
 } bound;
 
 static PyObject *call(PyObject *self, PyObject *const *args, size_t n, PyObject *names)
@@ -24,7 +25,13 @@ static PyObject *call(PyObject *self, PyObject *const *args, size_t n, PyObject 
         PyErr_SetString(PyExc_TypeError, "a bound call takes no arguments");
         return NULL;
     }
-    if (!replay_run(b->handle, b->pointer, b->pointer + b->n_arg, b->work))
+    if (b->busy)
+        return replay_fail(GRADC_EVALUE, "bind: another thread is in this bound call: "
+                                         "each thread needs one of its own");
+    b->busy = true;
+    const bool ok = replay_run(b->handle, b->pointer, b->pointer + b->n_arg, b->work);
+    b->busy = false;
+    if (!ok)
         return NULL;
     Py_INCREF(b->results);
     return b->results;
@@ -53,9 +60,10 @@ static PyObject *new(PyTypeObject *of, PyObject *args, PyObject *names)
     Py_INCREF(b->results = results);
     Py_INCREF(b->arrays = arrays);
     b->pointer = PyMem_Calloc((size_t)n + 1, sizeof *b->pointer);
-    b->work = replay_library.take((size_t)workspace);
+    b->work = replay_take_block((size_t)workspace, "workspace");
     if (b->pointer == NULL || b->work == NULL) {
-        PyErr_NoMemory();
+        if (!PyErr_Occurred())
+            PyErr_NoMemory();
         Py_CLEAR(b);
         return NULL;
     }

@@ -9,9 +9,9 @@ static void give_block(PyObject *capsule)
 /* An array whose memory returns to the pool when it and all its views are gone. */
 static PyObject *large_array(const type *t)
 {
-    void *block = replay_library.take(t->bytes);
+    void *block = replay_take_block(t->bytes, "result");
     if (block == NULL)
-        return PyErr_NoMemory();
+        return NULL;
     PyObject *owner = PyCapsule_New(block, NULL, give_block);
     if (owner == NULL) {
         replay_library.give(block);

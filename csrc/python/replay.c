@@ -108,6 +108,23 @@ static void give_frame(replay *r, frame *f)
 
 /* ---- a call ---- */
 
+PyObject *replay_fail(gradc_status status, const char *text)
+{
+    Py_XDECREF(PyObject_CallFunction(replay_library.fail, "is", (int)status, text));
+    return NULL;
+}
+
+void *replay_take_block(size_t bytes, const char *what)
+{
+    char text[64];
+    void *block = replay_library.take(bytes);
+    if (block == NULL) {
+        snprintf(text, sizeof text, "out of memory: a %s of %zu bytes", what, bytes);
+        replay_fail(GRADC_ENOMEM, text);
+    }
+    return block;
+}
+
 bool replay_run(const gradc_program *p, void **args, void **results, char *work)
 {
     gradc_message msg;
@@ -115,17 +132,16 @@ bool replay_run(const gradc_program *p, void **args, void **results, char *work)
     Py_BEGIN_ALLOW_THREADS status =
         replay_library.run(p, (const void *const *)args, results, work, &msg);
     Py_END_ALLOW_THREADS if (status == GRADC_OK) return true;
-    Py_XDECREF(PyObject_CallFunction(replay_library.fail, "is", (int)status, msg.text));
-    return false;
+    return replay_fail(status, msg.text) != NULL;
 }
 
 static bool run_frame(const replay *r, frame *f)
 {
     if (f->work != NULL)
         return replay_run(r->handle, f->args, f->results, f->work);
-    char *work = replay_library.take(r->workspace);
+    char *work = replay_take_block(r->workspace, "workspace");
     if (work == NULL)
-        return PyErr_NoMemory() != NULL;
+        return false;
     const bool ok = replay_run(r->handle, f->args, f->results, work);
     replay_library.give(work);
     return ok;

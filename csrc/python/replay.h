@@ -105,6 +105,12 @@ bool replay_make_results(const replay *r, frame *f);
 /* The tree of the results after a run, or NULL with an error set. */
 PyObject *replay_give(const replay *r, frame *f);
 
+/* Raises the error of `status`; returns NULL. */
+PyObject *replay_fail(gradc_status status, const char *text);
+
+/* A block of the library's pool, or NULL with an error set that names `what` it is. */
+void *replay_take_block(size_t bytes, const char *what);
+
 /* Runs without the GIL; false with an error set. */
 bool replay_run(const gradc_program *p, void **args, void **results, char *work);
 

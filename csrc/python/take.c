@@ -42,6 +42,35 @@ static fit take_scalar(const type *t, double *cell, PyObject *x)
     return FITS;
 }
 
+/* Whether some of n bools are other bytes than 0 and 1. */
+static bool has_other_bytes(const char *p, size_t n)
+{
+    uint64_t word, any = 0;
+    for (; n >= sizeof word; p += sizeof word, n -= sizeof word) {
+        memcpy(&word, p, sizeof word);
+        any |= word;
+    }
+    word = 0;
+    memcpy(&word, p, n);
+    return ((any | word) & 0xFEFEFEFEFEFEFEFE) != 0;
+}
+
+/* `a`, of bools, or in its place an array of 0 and 1: to NumPy any byte but 0 is True.
+ * NULL with an error set. */
+static PyArrayObject *plain_bools(PyArrayObject *a)
+{
+    const size_t n = (size_t)PyArray_SIZE(a);
+    const char *from = PyArray_DATA(a);
+    if (!has_other_bytes(from, n))
+        return a;
+    PyArrayObject *r =
+        (PyArrayObject *)PyArray_NewLikeArray(a, NPY_CORDER, NULL, false);
+    for (size_t i = 0; r != NULL && i < n; i++)
+        ((char *)PyArray_DATA(r))[i] = from[i] != 0;
+    Py_DECREF(a);
+    return r;
+}
+
 static fit take_array(const taking *k, Py_ssize_t place, PyObject *x)
 {
     frame *f = k->f;
@@ -60,9 +89,11 @@ static fit take_array(const taking *k, Py_ssize_t place, PyObject *x)
     } else {
         Py_INCREF(t->dtype);
         a = (PyArrayObject *)PyArray_FromArray(a, t->dtype, NPY_ARRAY_CARRAY_RO);
-        if (a == NULL)
-            return FAILED;
     }
+    if (a != NULL && t->dtype->type_num == NPY_BOOL)
+        a = plain_bools(a);
+    if (a == NULL)
+        return FAILED;
     f->held[place] = (PyObject *)a;
     f->args[place] = PyArray_DATA(a);
     return FITS;

@@ -6,7 +6,7 @@ import numpy as np
 
 from pygradc import _tree, errors
 from pygradc._expr import Expr, lift
-from pygradc._graph import Graph, tracing
+from pygradc._graph import Graph, call_in
 from pygradc._lib import CODES, DEFERRED, DIFFERENTIATED, VARIABLE, lib
 from pygradc._trace import LEVELS, differentiable_array
 
@@ -160,20 +160,16 @@ def _wrong_count(count, least, most):
 def _of_function(f, args, names):
     graph = Graph(recording=True)
     variables = {}
-    with tracing(graph):
-        if args is None:
-            given = []
-            for name in names:
-                x = Expr(graph, graph.input(0, (), VARIABLE | DEFERRED), 0)
-                variables[name] = x
-                given.append(x)
-        else:
-            given = [
-                _argument(graph, a, n, variables)
-                for a, n in zip(args, names, strict=True)
-            ]
-        out = f(*given)
-        y = _result(graph, out)
+    if args is None:
+        given = []
+        for name in names:
+            x = Expr(graph, graph.input(0, (), VARIABLE | DEFERRED), 0)
+            variables[name] = x
+            given.append(x)
+    else:
+        pairs = zip(args, names, strict=True)
+        given = [_argument(graph, a, n, variables) for a, n in pairs]
+    y = _result(graph, call_in(graph, f, *given))
     return Source(graph, variables, y, args is not None, f)
 
 

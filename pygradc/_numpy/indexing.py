@@ -167,8 +167,22 @@ def _flat_index(indices, dims):
         return indices[0]
     flat = 0
     for i, n in zip(indices, dims, strict=True):
-        flat = flat * n + np.where(i < 0, i + n, i)
+        flat = flat * n + _from_front(i, n)
     return flat
+
+
+def _from_front(index, n):
+    """`index` into an axis of size n, counted from the front. A traced one is looked up
+    in 0, ..., n - 1: a gather tells what is out of range."""
+    if isinstance(index, Expr):
+        return take_flat(lift(index.graph, np.arange(n)), index)
+    wrong = (index < -n) | (index >= n)
+    if wrong.any():
+        first = index[wrong].flat[0]
+        raise error(
+            errors.IndexRangeError, f"index {first} is out of range for an axis of {n}"
+        )
+    return np.where(index < 0, index + n, index)
 
 
 def _advanced(x, entries):
@@ -320,20 +334,20 @@ def take_along_axis(arr, indices, axis=-1):
     if axis is None:
         arr, axis = ravel(arr), 0
     axis = axis_index(axis, arr.ndim, "take_along_axis")
-    places = np.arange(arr.size).reshape(arr.shape)
     if is_deferred(indices):
-        return _take_recorded(arr, indices, axis, places)
-    return take_flat(arr, np.take_along_axis(places, value_of(indices), axis))
+        indices = _from_front(indices, arr.shape[axis])
+    return elements_along(arr, indices, axis)
 
 
-def _take_recorded(arr, indices, axis, places):
-    """take_along_axis by positions that are computed when the program runs."""
-    n = arr.shape[axis]
+def elements_along(x, positions, axis):
+    """`x` at `positions` along `axis`; deferred ones count from the front and are not
+    checked."""
+    places = np.arange(x.size).reshape(x.shape)
+    if not is_deferred(positions):
+        return take_flat(x, np.take_along_axis(places, value_of(positions), axis))
     first = places[(slice(None),) * axis + (slice(1),)]
-    step = int(np.prod(arr.shape[axis + 1 :], dtype=np.int64))
-    at = first + where(indices < 0, indices + n, indices) * step
-    flat = ravel(arr)
-    return expr(arr.graph, lib.gradc_gather(arr.graph.h, flat.id, at.id), arr.code)
+    step = int(np.prod(x.shape[axis + 1 :], dtype=np.int64))
+    return take_flat(x, first + positions * step)
 
 
 @implements_method(np.add, "at")

@@ -27,7 +27,9 @@ def moved(move, x, *args, **kwargs):
 def take_flat(x, positions):
     """x.ravel()[positions]."""
     graph = x.graph
-    index = lift(graph, np.asarray(positions, np.int64, order="C"))
+    if not isinstance(positions, Expr):
+        positions = np.asarray(positions, np.int64, order="C")
+    index = lift(graph, positions)
     flat = reshape_to(x, (-1,) if x.size else (0,))
     return expr(graph, lib.gradc_gather(graph.h, flat.id, index.id), x.code)
 

@@ -14,7 +14,7 @@ from pygradc._expr import Expr, expr, graph_of, lift, promote, value_of
 from pygradc._lib import I64, error, lib
 from pygradc._numpy.elementwise import floating
 from pygradc._numpy.elementwise import where as select
-from pygradc._numpy.indexing import take_along_axis
+from pygradc._numpy.indexing import elements_along
 from pygradc._numpy.protocol import implements, is_deferred, traced
 from pygradc._numpy.shaping import (
     axis_index,
@@ -42,7 +42,7 @@ def _checked(a, axis, order, name):
 @implements(np.sort)
 def sort(a, axis=-1, kind=None, order=None, *, stable=None):
     a, axis = _checked(a, axis, order, "sort")
-    return take_along_axis(a, order_of(a, axis), axis)
+    return elements_along(a, order_of(a, axis), axis)
 
 
 @implements(np.argsort)
@@ -60,7 +60,7 @@ def partition(a, kth, axis=-1, kind="introselect", order=None):
     wanted = np.partition(value, value_of(kth), axis, kind)
     # The element that is i-th in order stands where the i-th of `wanted` does.
     rank = np.argsort(np.argsort(wanted, axis, kind="stable"), axis, kind="stable")
-    return take_along_axis(a, np.take_along_axis(index, rank, axis), axis)
+    return elements_along(a, np.take_along_axis(index, rank, axis), axis)
 
 
 @implements(np.argpartition)
@@ -149,10 +149,10 @@ def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
     if n == 0:
         return np.full_like(a, np.nan, shape=shape)
     index = _order(lanes)
-    high = take_along_axis(lanes, index[:, n // 2 : n // 2 + 1], 1)
+    high = elements_along(lanes, index[:, n // 2 : n // 2 + 1], 1)
     if n % 2:
         return reshape_to(high, shape)
-    low = take_along_axis(lanes, index[:, n // 2 - 1 : n // 2], 1)
+    low = elements_along(lanes, index[:, n // 2 - 1 : n // 2], 1)
     return reshape_to((low + high) / 2, shape)
 
 
@@ -201,7 +201,7 @@ def _quantile(a, q, axis, method, keepdims, weights, name):
     low = low.astype(np.int64)
 
     def element(i):
-        return take_along_axis(lanes, np.take_along_axis(index, i, 1), 1)
+        return elements_along(lanes, np.take_along_axis(index, i, 1), 1)
 
     if isinstance(q, Expr) and method in _CONTINUOUS:
         part = part + _slope(q, bare, method, index.shape[1], at)

@@ -1,0 +1,223 @@
+"""What users do that was not meant: it is right, or one clear error, and nothing is
+broken after it."""
+
+import itertools
+import signal
+import sys
+import threading
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+
+import pygradc as pg
+
+Z = np.arange(12.0).reshape(3, 4)
+
+
+# ---- indices that are known when the program runs ----
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (([0], [5]), "index 5 is out of range for an axis of 4"),
+        (([0, 3], [0, 0]), "index 3 is out of range for an axis of 3"),
+        (([0], [-5]), "index -5 is out of range for an axis of 4"),
+        (([2**63 - 1], [2**63 - 1]), "is out of range for an axis of 3"),
+    ],
+)
+def test_each_axis_has_its_own_range(key, words):
+    key = tuple(np.array(k) for k in key)
+    for f in (lambda z, i, j: z[i, j], pg.grad(lambda z, i, j: np.sum(z[i, j]))):
+        with pytest.raises(pg.errors.IndexRangeError, match=words):
+            pg.jit(f)(Z, *key)
+
+
+def test_axes_are_indexed_from_either_end():
+    i, j = np.array([0, -1, 2, -3]), np.array([-4, 3, 1, -1])
+    np.testing.assert_array_equal(pg.jit(lambda z, i, j: z[i, j])(Z, i, j), Z[i, j])
+    got = pg.jit(lambda z, j: z[[0, -1, 2, -3], j])(Z, j)
+    np.testing.assert_array_equal(got, Z[i, j])
+    with pytest.raises(pg.errors.IndexRangeError, match="index 7 .* axis of 4"):
+        pg.jit(lambda z, i: z[i, [7]])(Z, i)
+
+
+def test_take_along_axis_has_the_range_of_its_axis():
+    take = pg.jit(lambda z, i: np.take_along_axis(z, i, 1))
+    i = np.array([[-4], [3], [0]])
+    np.testing.assert_array_equal(take(Z, i), np.take_along_axis(Z, i, 1))
+    with pytest.raises(pg.errors.IndexRangeError, match="index -5 .* axis of 4"):
+        take(Z, i - 1)
+
+
+# ---- threads ----
+
+
+def in_threads(n, work):
+    threads = [threading.Thread(target=work) for _ in range(n)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+
+
+def test_a_bound_call_in_two_threads_is_an_error_or_right():
+    x = np.linspace(-1, 1, 200_003)
+    f = pg.jit(pg.value_and_grad(lambda x: np.sum(np.tanh(x) * x)))
+    call, value, refused = f.bind(x), f(x)[0], []
+
+    def work():
+        for _ in range(40):
+            try:
+                assert call()[0] == value
+            except pg.errors.ArgumentError as why:
+                refused.append(str(why))
+
+    in_threads(3, work)
+    assert refused and all("another thread is in this bound call" in r for r in refused)
+    assert call()[0] == value
+
+
+def test_threads_that_add_to_one_trace():
+    def f(x):
+        parts = []
+
+        def part():
+            y = x
+            for _ in range(600):
+                y = np.sin(y) * x
+            parts.append(y)
+
+        in_threads(3, part)
+        return np.sum(sum(parts))
+
+    def alone(x):
+        y = x
+        for _ in range(600):
+            y = np.sin(y) * x
+        return 3 * np.sum(y)
+
+    x = np.array([0.5, 1.0, 1.5])
+    for _ in range(5):
+        np.testing.assert_allclose(pg.grad(f)(x), pg.grad(alone)(x), rtol=1e-12)
+
+
+# ---- interrupts ----
+
+
+def test_an_interrupt_leaves_no_trace_open():
+    slope = pg.grad(lambda x: x * x)
+    delay = itertools.cycle(np.linspace(2e-5, 4e-4, 97))
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for _ in range(1500):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, next(delay))
+                while True:
+                    slope(3.0)
+            except KeyboardInterrupt:
+                assert type(slope(3.0)) is np.float64
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert not pg._graph.tracing
+
+
+# ---- arrays of unusual kinds ----
+
+
+def test_any_byte_but_zero_is_true():
+    mask = np.array([255, 1, 0, 2] * 5, np.uint8).view(bool)
+    x = np.arange(20.0)
+    expected = np.where(mask, x, -1.0)
+    np.testing.assert_array_equal(
+        pg.jit(lambda m, x: np.where(m, x, -1.0))(mask, x), expected
+    )
+    np.testing.assert_array_equal(
+        pg.jit(lambda x: np.where(mask, x, -1.0))(x), expected
+    )
+    assert pg.jit(np.sum)(mask) == 15
+    assert pg.grad(lambda x: np.sum(x * mask))(x).sum() == 15
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint8", ">f8"])
+def test_bind_refuses_what_it_cannot_read_in_place(dtype):
+    f = pg.jit(lambda x: x * 2.0)
+    with pytest.raises(pg.errors.DTypeError, match="cannot be used in place"):
+        f.bind(np.arange(3).astype(dtype))
+    np.testing.assert_array_equal(f(np.arange(3).astype(dtype)), [0, 2, 4])
+
+
+def test_functions_and_pullbacks_refuse_what_a_trace_does():
+    i = pg.var("i", (), int)
+    with pytest.raises(pg.errors.DTypeError, match="uint64"):
+        pg.function([i], i * 1.0)(np.uint64(2**63))
+    _, pullback = pg.vjp(np.sin, np.ones(3))
+    for cotangent in (np.ones(3) * 1j, np.array(["1", "2", "3"]), np.ma.ones(3)):
+        with pytest.raises(pg.errors.DTypeError):
+            pullback(cotangent)
+
+
+def test_a_pullback_is_of_the_arrays_as_they_were():
+    x = np.array([1.0, 2.0, 3.0])
+    _, pullback = pg.vjp(lambda x: np.sum(x**3), x)
+    x[:] = 0
+    np.testing.assert_array_equal(pullback(1.0)[0], [3, 12, 27])
+
+
+def test_containers_that_are_no_trees_are_refused():
+    with pytest.raises(pg.errors.DTypeError, match="returned an instance of Ordered"):
+        pg.jit(lambda x: OrderedDict(a=x * 2))(1.0)
+    with pytest.raises(pg.errors.DTypeError, match="returned an instance of Ordered"):
+        pg.grad(lambda x: (x * 2, OrderedDict(a=x)), has_aux=True)(1.0)
+    with pytest.raises(pg.errors.DTypeError, match="an instance of OrderedDict"):
+        pg.jit(lambda d: d["a"] * 2)(OrderedDict(a=1.0))
+
+
+# ---- memory ----
+
+
+def test_a_result_that_does_not_fit_says_how_large_it_is():
+    f = pg.jit(lambda x: np.broadcast_to(x, (2**44,)) * 1.0)
+    with pytest.raises(pg.errors.OutOfMemoryError, match=f"of {2**47} bytes"):
+        f(1.0)
+
+
+def test_one_line_is_sorted_in_the_memory_of_one_thread():
+    x = np.zeros(10_000)
+    threads = pg.num_threads()
+    needed = []
+    try:
+        for n in (1, 8):
+            pg.set_num_threads(n)
+            needed.append(pg.jit(np.sort).memory(x).workspace)
+    finally:
+        pg.set_num_threads(threads)
+    assert needed[0] == needed[1]
+
+
+# ---- many programs from many threads ----
+
+
+def test_programs_are_dropped_by_threads_at_once():
+    before, interval = pg._program.MOST_PROGRAMS, sys.getswitchinterval()
+    pg._program.MOST_PROGRAMS = 4
+    sys.setswitchinterval(1e-6)
+    wrong = []
+
+    def work():
+        for n in range(1, 150):
+            if pg.grad(np.sum)(np.ones(n)).sum() != n:
+                wrong.append(n)
+
+    try:
+        in_threads(4, work)
+    finally:
+        pg._program.MOST_PROGRAMS = before
+        sys.setswitchinterval(interval)
+    assert not wrong
