@@ -426,7 +426,8 @@ ij,j|2,3|3; ij,jk|2,3|3,2; ij,jk->ki|2,3|3,2; ij,ij->i|2,3|2,3; ij,ij|2,3|2,3;
 bij,bjk->bik|2,2,3|2,3,2; ...ij,...jk->...ik|2,2,3|3,2; ...ij,jk|2,2,3|3,2;
 ij...,jk...->ik...|2,3,2|3,2,2; ii,i->i|3,3|3; ij,jk,kl->il|2,3|3,2|2,4; i,ij,j|2|2,3|3;
 ij,ik,il->jkl|3,2|3,2|3,2; ij,jj->i|2,3|3,3; ab,cd->dbca|2,3|2,2; ij,j->ij|2,1|3;
-ij,ij->ij|1,3|2,3; a,b,c->cab|2|3|2; i,,j->ij|2||3; ij , jk -> ik|2,3|3,2
+ij,ij->ij|1,3|2,3; a,b,c->cab|2|3|2; i,,j->ij|2||3; ij , jk -> ik|2,3|3,2;
+bchw,oc->bohw|1,2,2,3|2,2; nij,nj->ni|2,3,2|2,2; ni,nj,nk,ijk->n|2,3|2,2|2,2|3,2,2
 """
 for _row in _EINSUM.replace("\n", " ").split(";"):
     _text, *_shapes = _row.strip().split("|")

@@ -1,7 +1,8 @@
 """np.einsum: contraction of two operands at a time, each a matrix product.
 
 Labels are integers; an ellipsis stands for labels from -1 downwards, aligned at the
-right. The order of the pairs is that of np.einsum_path.
+right. The order of the pairs is that of np.einsum_path; which of a pair is the left
+factor is chosen so that the result need not be transposed along its last axis.
 """
 
 import functools
@@ -47,6 +48,10 @@ def einsum(*operands, optimize=False, dtype=None, order="K", casting="safe"):
         while len(chosen) > 1:
             (x, a), (y, b), *chosen = chosen
             kept = set(result).union(*[t for _, t in [*arrays, *chosen]])
+            own = kept.intersection(b).difference(a)
+            if own and result and result[-1] in a and result[-1] not in b:
+                # what is last in the result shall run along the product's rows
+                x, a, y, b = y, b, x, a
             chosen.insert(0, _contract(x, a, y, b, kept))
         arrays.append(chosen[0])
     (x, labels), *_ = arrays
@@ -122,8 +127,9 @@ def _path(terms, result, shapes, optimize):
         empty = np.lib.stride_tricks.as_strided(np.empty(1), shape, (0,) * len(shape))
         stand_ins += [empty, [names[i] for i in t]]
     result = [names[i] for i in result]
-    optimize = "greedy" if optimize in (True, False) else optimize
-    optimize = list(optimize) if isinstance(optimize, tuple) else optimize
+    # without NumPy's limit on intermediates, which may leave more than two to one step
+    optimize = ("greedy", 1 << 62) if optimize in (True, False, "greedy") else optimize
+    optimize = list(optimize) if "einsum_path" in optimize else optimize
     path, _ = np.einsum_path(*stand_ins, result, optimize=optimize)
     return path[1:]
 
