@@ -109,6 +109,9 @@ def grad_of(y, x, seed=None):
     >>> slope(np.ones(3), np.array([1.0, 2.0, 3.0]))
     array([1., 2., 3.])
     """
+    for e in (y, x):
+        if not isinstance(e, Expr):
+            raise errors.DTypeError(f"grad_of: {type(e).__name__} is no Expr")
     if x.graph is not y.graph:
         raise errors.GraphError("grad_of: the expressions belong to different graphs")
     graph = y.graph
@@ -121,7 +124,7 @@ class Function:
     """A compiled function of variables. See `function`."""
 
     def __init__(self, inputs, outputs):
-        self.single = isinstance(outputs, Expr)
+        self.single = not isinstance(outputs, (tuple, list))
         results = [outputs] if self.single else list(outputs)
         for e in [*inputs, *results]:
             if not isinstance(e, Expr):

@@ -218,7 +218,7 @@ class Recording:
         self.leaves = []
         for y in results:
             _tree.check_leaf(y, "jit: the function returned")
-            computed = isinstance(y, (Expr, np.ndarray, np.generic, float, int, bool))
+            computed = isinstance(y, (Expr, np.ndarray, np.generic, float))
             if computed:
                 nodes.append(lift(graph, y).id)
             self.leaves.append((computed, None if computed else y))

@@ -15,7 +15,14 @@ from pygradc._program import Program, cached_program, vjp_nodes
 
 def positions(argnums, n_args, name):
     """`argnums` as a tuple of positions from the front."""
-    wanted = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    if isinstance(argnums, int):
+        wanted = (argnums,)
+    elif isinstance(argnums, (tuple, list, range)):
+        wanted = tuple(argnums)
+    else:
+        raise errors.ArgumentError(
+            f"{name}: argnums {argnums!r} is no int and no sequence of them"
+        )
     for i in wanted:
         if type(i) is not int or not 0 <= i < n_args:
             return _positions(wanted, argnums, n_args, name)

@@ -183,6 +183,13 @@ def jvp(function, primals, tangents):
     >>> float(slope)
     2.0
     """
+    for what, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, (tuple, list)):
+            raise error(
+                errors.ArgumentError,
+                f"jvp: {what} is a {type(given).__name__}, and must be a tuple or list "
+                "with one entry for each argument",
+            )
     primals = tuple(primals)
     trace = Trace(function, primals, {}, tuple(range(len(primals))))
     directions = []

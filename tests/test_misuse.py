@@ -51,6 +51,25 @@ def test_take_along_axis_has_the_range_of_its_axis():
         take(Z, i - 1)
 
 
+def test_a_number_is_assigned_under_a_traced_mask():
+    def f(x):
+        y = x * 1.0
+        y[y < 0] = 0.5 * x[0, 0]
+        y[y[:, 0] > 4] = 2
+        return np.sum(y * y)
+
+    x = np.array([[-1.0, 2.0], [3.0, -4.0], [5.0, 6.0]])
+    assert pg.jit(f)(x) == f(x) == 0.25 + 4 + 9 + 0.25 + 8
+    slope = [[0, 4.0], [6, 0], [0, 0]]
+    slope[0][0] = 2 * 0.5 * 0.5 * -1.0 * 2  # of both elements that it replaces
+    for g in (pg.grad(f), pg.jit(pg.grad(f))):
+        np.testing.assert_allclose(g(x), slope)
+    with pytest.raises(pg.errors.IndexRangeError, match="does not fit shape"):
+        pg.jit(lambda x: x.__setitem__(x[:2] > 0, 1.0))(x)
+    with pytest.raises(pg.errors.ConcretizationError, match="shape of what a mask"):
+        pg.jit(lambda x: np.sum(x[x > 0]))(x)
+
+
 # ---- threads ----
 
 
@@ -177,6 +196,30 @@ def test_containers_that_are_no_trees_are_refused():
         pg.grad(lambda x: (x * 2, OrderedDict(a=x)), has_aux=True)(1.0)
     with pytest.raises(pg.errors.DTypeError, match="an instance of OrderedDict"):
         pg.jit(lambda d: d["a"] * 2)(OrderedDict(a=1.0))
+
+
+@pytest.mark.parametrize(
+    ("attempt", "words"),
+    [
+        (lambda v: pg.set_num_threads(2**40), "1099511627776 is not from 1 to 16"),
+        (lambda v: pg.grad(np.sum, argnums=1.0)(v), "argnums 1.0 is no int"),
+        (lambda v: pg.jvp(np.sin, 1.0, (1.0,)), "primals is a float"),
+        (lambda v: pg.jvp(np.sin, (1.0,), np.ones(1)), "tangents is a ndarray"),
+        (lambda v: pg.function([v], []), "there are no outputs"),
+        (lambda v: pg.function([v], 3), "int is no Expr"),
+        (lambda v: pg.grad_of(3.0, v), "float is no Expr"),
+    ],
+)
+def test_wrong_arguments_are_named(attempt, words):
+    with pytest.raises(pg.GradcError, match=words):
+        attempt(pg.var("v"))
+
+
+def test_jit_returns_the_integers_and_bools_that_the_function_does():
+    f = pg.jit(lambda x: (x.shape[0], x.ndim > 1, x * 2))
+    for _ in range(3):
+        n, is_matrix, y = f(np.ones(3))
+        assert (type(n), n, is_matrix) == (int, 3, False) and y.sum() == 6
 
 
 # ---- memory ----

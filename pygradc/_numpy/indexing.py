@@ -47,15 +47,19 @@ def _entries(x, key):
         n = _axes_taken(k)
         if isinstance(k, np.ndarray) and k.dtype == bool:
             if x.shape[axis : axis + n] != k.shape:
-                raise error(
-                    errors.IndexRangeError,
-                    f"boolean index of shape {k.shape} does not fit shape {x.shape}",
-                )
+                raise _no_fit(k, x)
             entries.extend(np.nonzero(k))
         else:
             entries.append(k)
         axis += n
     return entries
+
+
+def _no_fit(mask, x):
+    return error(
+        errors.IndexRangeError,
+        f"boolean index of shape {mask.shape} does not fit shape {x.shape}",
+    )
 
 
 def _as_index(k):
@@ -64,7 +68,7 @@ def _as_index(k):
         k = np.asarray(k)
         return k.astype(np.int64) if k.size == 0 else k
     if isinstance(k, Expr) and k.code == BOOL:
-        k = value_of(k)
+        k = k.graph.value(k.id, "the shape of what a mask picks")
     if isinstance(k, (bool, np.bool_)):
         raise error(errors.UnsupportedError, "indexing a traced value by one bool")
     return k
@@ -253,6 +257,8 @@ def _is_static(k):
 
 def set_item(x, key, value):
     """`x` with x[key] = value."""
+    if isinstance(key, Expr) and key.code == BOOL and np.ndim(value) == 0:
+        return _set_masked(x, key, value)
     entries = _entries(x, key)
     if _is_basic(entries):
         return _set_slices(x, entries, lift(x.graph, value, x.code))
@@ -276,6 +282,14 @@ def set_item(x, key, value):
     mask = np.zeros(x.size, bool)
     mask[flat] = True
     return where(mask.reshape(x.shape), _spread(value, positions, x), x)
+
+
+def _set_masked(x, mask, value):
+    """`x` with a 0-d `value` where the mask, traced or not, is True."""
+    if mask.shape != x.shape[: mask.ndim]:
+        raise _no_fit(mask, x)
+    mask = reshape_to(mask, [*mask.shape, *[1] * (x.ndim - mask.ndim)])
+    return where(mask, convert(lift(x.graph, value, x.code), x.code), x)
 
 
 def _set_slices(x, entries, value):
