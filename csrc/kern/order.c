@@ -118,7 +118,7 @@ static void settle(pair *x, pair *room, size_t n, int bits)
  * TAOCP 3, 5.2.5) by the highest bytes that do, which leaves few to merge. */
 static pair *sort_by_bytes(pair *from, pair *to, size_t n, uint64_t differ)
 {
-    int left = n < 4096 ? 3 : 4, b = BYTES;
+    int left = n < 4096 ? 3 : 4, b = BYTES; /* enough to tell most of n keys apart */
     for (; b > 0 && left > 0; b--)
         left -= (differ >> (8 * (b - 1))) % VALUES != 0;
     const int bits = 8 * b;
