@@ -310,6 +310,11 @@ def _fitting(op, code):
     """The dtype number in which `op` is done on operands of dtype number `code`."""
     if code in _TAKES[op]:
         return code
+    if _TAKES[op] == {BOOL}:
+        raise error(
+            errors.UnsupportedError,
+            f"{ops()[op].name}: only bools are supported on traced values",
+        )
     return I64 if code == BOOL and I64 in _TAKES[op] else F64
 
 

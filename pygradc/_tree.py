@@ -1,6 +1,5 @@
 """Pytrees: tuples, lists, dicts, named tuples and dataclasses of leaves."""
 
-import dataclasses
 from operator import itemgetter
 
 from numpy import ndarray
@@ -36,10 +35,17 @@ def flatten(tree, leaves):
     if isinstance(tree, tuple) and hasattr(kind, "_fields"):
         return kind, "fields", tuple([flatten(t, leaves) for t in tree])
     if hasattr(kind, "__dataclass_fields__"):
-        names = tuple(f.name for f in dataclasses.fields(kind))
+        names = _field_names(kind)
         return kind, names, tuple([flatten(getattr(tree, n), leaves) for n in names])
     leaves.append(tree)
     return Ellipsis
+
+
+def _field_names(kind):
+    """Names of the fields of a dataclass."""
+    from dataclasses import fields  # by now imported; few programs need it
+
+    return tuple(f.name for f in fields(kind))
 
 
 def check_leaf(x, what):
@@ -63,7 +69,7 @@ def children(tree):
         return tree
     if isinstance(tree, (tuple, list)):
         return dict(enumerate(tree))
-    return {f.name: getattr(tree, f.name) for f in dataclasses.fields(tree)}
+    return {n: getattr(tree, n) for n in _field_names(type(tree))}
 
 
 def builder(structure, start=0):

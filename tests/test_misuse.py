@@ -208,6 +208,7 @@ def test_containers_that_are_no_trees_are_refused():
         (lambda v: pg.function([v], []), "there are no outputs"),
         (lambda v: pg.function([v], 3), "int is no Expr"),
         (lambda v: pg.grad_of(3.0, v), "float is no Expr"),
+        (lambda v: v & 3, "logical_and: only bools are supported"),
     ],
 )
 def test_wrong_arguments_are_named(attempt, words):
