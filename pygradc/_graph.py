@@ -49,7 +49,7 @@ state = _State()
 tracing = set()
 
 
-def call_in(graph, function, *args, **kwargs):
+def call_in(graph, function, /, *args, **kwargs):
     """``function(*args, **kwargs)`` with `graph` as the thread's current one, one level
     deeper. An error of NumPy's that covers another, that a value would lose its
     gradient, is raised as the latter.

@@ -216,6 +216,16 @@ def test_wrong_arguments_are_named(attempt, words):
         attempt(pg.var("v"))
 
 
+def test_arguments_may_have_any_name():
+    def f(x, graph, function, self):
+        return x * graph * function * self
+
+    named = {"graph": 2.0, "function": 3.0, "self": 4.0}
+    assert pg.grad(f)(1.0, **named) == pg.jit(f)(1.0, **named) == 24
+    columns = {k: np.full(2, v) for k, v in named.items()}
+    np.testing.assert_array_equal(pg.vmap(f)(np.ones(2), **columns), [24, 24])
+
+
 def test_jit_returns_the_integers_and_bools_that_the_function_does():
     f = pg.jit(lambda x: (x.shape[0], x.ndim > 1, x * 2))
     for _ in range(3):
