@@ -2,8 +2,9 @@
  *
  * The life of a computation: build a graph from inputs; extend it with the nodes of
  * derivatives (gradc_vjp, gradc_jvp) and of batches (gradc_batch); compile chosen nodes
- * into a program; run the program on memory of your own. Graphs serve one thread at a
- * time; programs are immutable and may run in many.
+ * into a program; run the program on memory of your own. Several threads may build on
+ * one graph, whose error is then the first of any of them; all else with a graph is for
+ * one thread at a time. Programs are immutable and may run in many.
  *
  * Builders return the id of a node, or 0, "no node", after an error; 0 as an operand
  * gives 0, so expressions nest without checks, and gradc_graph_status tells what went

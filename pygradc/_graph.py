@@ -1,9 +1,10 @@
 """Graphs as Python holds them: a handle, the values known so far, the current trace.
 
-A `Graph` belongs to one thread. While a transform traces a function its graph is the
-thread's current one, and everything traced inside, nested transforms included, adds to
-it. Leaves that stand for arrays hold their values; evaluation is lazy and keeps what it
-computed, so that a loop that tests convergence computes nothing twice.
+While a transform traces a function its graph is the thread's current one, and
+everything traced inside, nested transforms included, adds to it; threads that the
+function starts may, too, by the traced values they are given. Leaves that stand for
+arrays hold their values; evaluation is lazy and keeps what it computed, so that a loop
+that tests convergence computes nothing twice.
 """
 
 import sys

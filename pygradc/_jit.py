@@ -43,6 +43,9 @@ def jit(function):
     ConcretizationError
         While recording: the function asks a traced value for a number, as in
         ``if x > 0``. Use `np.where`, or leave that part out of `jit`.
+    DTypeError
+        An argument or result is a container that is no tree, or, of ``bind``, an array
+        that could not be read in place.
 
     Notes
     -----
@@ -54,9 +57,10 @@ def jit(function):
     ``call = f.bind(*args, out=None)`` binds buffers once. Each ``call()`` enters the
     library once: it reads the arrays of ``call.args`` as they are then, writes those of
     ``call.results`` and returns them. Arrays given are used in place and must be
-    C-contiguous; floats become 0-d arrays in ``call.args``. `out` is a tree like the
-    results, of arrays to write to; it must not share memory with the arguments. A bound
-    call serves one thread at a time, and raises ArgumentError in others meanwhile.
+    C-contiguous, of one of the four dtypes; floats become 0-d arrays in ``call.args``.
+    `out` is a tree like the results, of arrays to write to; it must not share memory
+    with the arguments. A bound call serves one thread at a time, and raises
+    ArgumentError in others meanwhile.
 
     ``f.memory(*args)`` tells what a call for such arguments needs and does, in bytes:
     workspace, arguments, results, and moved, what its steps read from and write to

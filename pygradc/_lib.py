@@ -225,6 +225,9 @@ def set_num_threads(n):
     >>> import pygradc as pg
     >>> pg.set_num_threads(pg.num_threads())
     """
-    is_number = isinstance(n, (int, np.integer)) and 1 <= n <= 16
-    if not is_number or lib.gradc_set_threads(n) != lib.GRADC_OK:
+    try:
+        status = lib.gradc_set_threads(n)
+    except (TypeError, OverflowError):  # no integer, or none that C has
+        status = lib.GRADC_EVALUE
+    if status != lib.GRADC_OK:
         raise errors.ArgumentError(f"set_num_threads: {n} is not from 1 to 16")
