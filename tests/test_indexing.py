@@ -68,6 +68,53 @@ def test_gradient_goes_back_to_the_elements_read(seed):
         np.testing.assert_allclose(got, expected, rtol=1e-15, err_msg=str(key))
 
 
+def random_slices(rng, shape):
+    """A key of slices alone, with steps either way, that reads something."""
+    while True:
+        key = []
+        for n in shape:
+            step = int(rng.choice([1, 1, 1, -1, 2, 3, -2]))
+            ends = [None, *range(n + 1)]
+            key.append(slice(rng.choice(ends), rng.choice(ends), step))
+        for axis in range(len(shape)):
+            if rng.integers(2) == 0:
+                key[axis] = slice(None, None, int(rng.choice([1, -1])))
+        if np.empty(shape)[tuple(key)].size > 0:
+            return tuple(key)
+
+
+def phases(rng, shape):
+    """Keys that share out all elements by their phase along one axis or two."""
+    steps = [int(rng.choice([s for s in (1, 2, 3) if n % s == 0])) for n in shape]
+    return [
+        tuple(slice(i, None, s) for i, s in zip(at, steps, strict=True))
+        for at in np.ndindex(*steps)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_gradients_of_several_slices_add_up(seed):
+    rng = np.random.default_rng(300 + seed)
+    shape = [(12,), (4, 6), (2, 6, 4)][seed % 3]
+    x = rng.normal(size=shape)
+    for _ in range(10):
+        keys = [random_slices(rng, shape) for _ in range(rng.integers(2, 6))]
+        keys += phases(rng, shape) if rng.integers(2) else []
+        rng.shuffle(keys)
+        if rng.integers(4) == 0:
+            del keys[-1]
+        weights = [rng.integers(1, 9, size=x[k].shape) + 0.0 for k in keys]
+        expected = np.zeros(shape)
+        for k, w in zip(keys, weights, strict=True):
+            expected[k] += w
+
+        def f(a, keys=keys, weights=weights):
+            return sum(np.sum(a[k] * w) for k, w in zip(keys, weights, strict=True))
+
+        for gradient in (pg.grad(f), pg.jit(pg.grad(f))):
+            np.testing.assert_array_equal(gradient(x), expected, err_msg=str(keys))
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_assignment_replaces_what_numpy_replaces(seed):
     rng = np.random.default_rng(200 + seed)

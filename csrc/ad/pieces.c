@@ -66,9 +66,11 @@ static int find_axis(const gradc_graph *g, gradc_id d, piece *out)
     const gradc_shape *whole = SHAPE(d), *part = SHAPE(n->u.in[0]);
     int axis = -1;
     for (int i = 0; i < whole->rank; i++) {
+        if (n->attr[whole->rank + i] != 1 && part->dim[i] != 1)
+            return -1; /* spread out, or the other way round */
         if (part->dim[i] == whole->dim[i])
             continue;
-        if (axis >= 0 || (n->attr[whole->rank + i] != 1 && part->dim[i] != 1))
+        if (axis >= 0)
             return -1;
         axis = i;
         *out = (piece){n->u.in[0], n->attr[i], n->attr[i] + part->dim[i], 0};
