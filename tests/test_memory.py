@@ -151,6 +151,36 @@ def test_padding_costs_no_pass_of_its_own():
     assert memory.moved < 8 * x.nbytes and memory.workspace < x.nbytes / 10
 
 
+@pytest.mark.parametrize("steps", [(2, 2), (3, 1), (1, 4), (2, 3)])
+def test_gradient_by_phases_is_put_together_once(steps):
+    phases = list(np.ndindex(*steps))
+
+    def part(x, at):
+        i, j = at
+        return x[i :: steps[0], j :: steps[1]]
+
+    def pooled(x):
+        return np.sum(sum(part(x, at) for at in phases) ** 2)
+
+    def weighted(x):
+        return np.sum(sum(part(x, at) ** (2 + k) for k, at in enumerate(phases)))
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 240))
+    sums = sum(part(x, at) for at in phases)
+    gradient = pg.jit(pg.grad(pooled))
+    np.testing.assert_allclose(
+        gradient(x), np.kron(2 * sums, np.ones(steps)), rtol=1e-14
+    )
+    assert gradient.memory(x).moved < 4 * x.nbytes
+    expected = np.empty_like(x)
+    for k, at in enumerate(phases):
+        part(expected, at)[...] = (2 + k) * part(x, at) ** (1 + k)
+    gradient = pg.jit(pg.grad(weighted))
+    np.testing.assert_allclose(gradient(x), expected, rtol=1e-12)
+    assert gradient.memory(x).moved <= 5 * x.nbytes
+
+
 def test_gradient_by_elements_is_laid_side_by_side():
     x = np.linspace(0.5, 1, 200)
     by_element = lambda x: sum(x[i] ** 2 * x[i - 1] for i in range(200))  # noqa: E731

@@ -209,9 +209,11 @@ static gradc_id lay_and_add(layout *l, size_t n, const gradc_id *d)
     return r;
 }
 
-gradc_id gradc_meet(gradc_graph *g, size_t n, const gradc_id *d)
+gradc_id gradc_meet(gradc_graph *g, size_t n, gradc_id *d)
 {
-    if (n == 1)
+    if (n > 1)
+        n = gradc_unite_phases(g, n, d);
+    if (n == 1 || g->status != GRADC_OK)
         return d[0];
     layout l = {.g = g, .shape = *SHAPE(d[0])};
     l.piece = gradc_alloc(n * sizeof *l.piece);

@@ -43,8 +43,13 @@ gradc_status gradc_forward(gradc_graph *g, size_t n, const gradc_id *x,
 /* n >= 1 nodes of one shape added up: where paths meet. */
 gradc_id gradc_add_up(gradc_graph *g, size_t n, const gradc_id *x);
 
-/* The same for cotangents, of which many may be zero but for a piece (ad/pieces.c). */
-gradc_id gradc_meet(gradc_graph *g, size_t n, const gradc_id *d);
+/* The same for cotangents, of which many may be zero but for a piece (ad/pieces.c);
+ * uses up the list. */
+gradc_id gradc_meet(gradc_graph *g, size_t n, gradc_id *d);
+
+/* Makes one of those of d that are all phases of the node; how many are left
+ * (ad/phases.c). */
+size_t gradc_unite_phases(gradc_graph *g, size_t n, gradc_id *d);
 
 /* Zeros of the shape and dtype of x. */
 gradc_id gradc_zeros_like(gradc_graph *g, gradc_id x);

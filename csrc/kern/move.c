@@ -10,6 +10,7 @@
 #include "kern/kern.h"
 #include "kern/simd.h"
 #include "kern/transpose.h"
+#include "kern/weave.h"
 
 enum { RANK_MAX = 16 }; /* as in ir/graph.h */
 
@@ -27,44 +28,6 @@ static void fill(void *r, const void *value, size_t n)
 {
     splat(r, *(const T *)value, n);
 }
-
-#if V_HAS_PERMUTE2
-/* Every `step`-th element of x, from as many whole vectors for each of r. How many that
- * were: the last is left, since what lies behind it may not be memory. */
-INLINE int64_t pick_run(T *r, const T *x, int64_t step, int64_t n)
-{
-    enum { MOST = 4 };
-    vm from[MOST];
-    for (int64_t k = 1; k < step; k++)
-        for (int64_t j = 0; j < (int64_t)W; j++) {
-            const int64_t at = j * step - (k - 1) * (int64_t)W;
-            from[k][j] = (M)(at >= (k == 1 ? 0 : (int64_t)W) ? at : j);
-        }
-    int64_t i = 0;
-    for (; i + (int64_t)W < n; i += W) {
-        const T *const p = x + i * step;
-        vt v = v_load(p);
-        for (int64_t k = 1; k < step; k++)
-            v = v_permute2(v, from[k], v_load(p + k * (int64_t)W));
-        v_store(r + i, v);
-    }
-    return i;
-}
-
-static int64_t pick(T *r, const T *x, int64_t step, int64_t n)
-{
-    return step == 2   ? pick_run(r, x, 2, n)
-           : step == 3 ? pick_run(r, x, 3, n)
-           : step == 4 ? pick_run(r, x, 4, n)
-                       : 0;
-}
-#else
-INLINE int64_t pick(T *r, const T *x, int64_t step, int64_t n)
-{
-    (void)r, (void)x, (void)step, (void)n;
-    return 0;
-}
-#endif
 
 /* Short runs are common (small last axes) and cheaper without a call. */
 INLINE void move_run(T *r, int64_t rs, const T *x, int64_t xs, int64_t n)
@@ -279,6 +242,25 @@ INLINE int64_t load_rows(const walk *w, T *r, const T *x, int64_t left, int64_t 
     return d.blocks * d.r_block;
 }
 
+/* Whether the last axis is short and x is contiguous along the one before. */
+INLINE bool has_woven(const walk *w)
+{
+    const int last = w->rank - 1;
+    return last > 0 && w->xs[last - 1] == 1 && w->dim[last] <= MOST_WOVEN;
+}
+
+/* Whole rows of a walk that has_woven, likewise. */
+INLINE int64_t load_woven(const walk *w, T *r, const T *x, int64_t left, int64_t *at,
+                          int64_t *xi)
+{
+    const int row = w->rank - 2;
+    const int64_t n = w->dim[row + 1];
+    const int64_t rows = min_of(left / n, w->dim[row] - at[row]);
+    weave(r, x + *xi, w->xs[row + 1], rows, n);
+    at[row] += rows - 1, *xi += rows - 1;
+    return rows * n;
+}
+
 static void load(void *rp, const void *xp, int rank, const int64_t *dim,
                  const int64_t *stride, size_t begin, size_t n)
 {
@@ -308,12 +290,14 @@ static void load(void *rp, const void *xp, int rank, const int64_t *dim,
     const int64_t step = w.xs[last];
     int64_t from = at[last];
     xi -= from * step;
-    const bool in_rows = has_rows(&w);
+    const bool in_rows = has_rows(&w), woven = has_woven(&w);
     while (left > 0) {
         const int64_t room = w.dim[last] - from;
         int64_t run = room < left ? room : left;
         if (in_rows && run == w.dim[last])
             run = load_rows(&w, r, x, left, at, &xi);
+        else if (woven && run == w.dim[last])
+            run = load_woven(&w, r, x, left, at, &xi);
         else
             move_run(r, 1, x + xi + from * step, step, run);
         r += run, left -= run, from = 0;
@@ -327,6 +311,10 @@ static void copy_transposed(T *r, int64_t rs, const T *x, int64_t xs, int64_t m,
                             int64_t n)
 {
     enum { TILE_I = 64, TILE_J = 64 };
+    if (n <= MOST_WOVEN && rs == n) {
+        weave(r, x, xs, m, n);
+        return;
+    }
     for (int64_t i0 = 0; i0 < m; i0 += TILE_I)
         for (int64_t j0 = 0; j0 < n; j0 += TILE_J) {
             const int64_t i1 = i0 + TILE_I < m ? i0 + TILE_I : m;

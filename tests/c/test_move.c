@@ -15,31 +15,33 @@ static gradc_status run(const gradc_graph *g, size_t n, const gradc_id *in, grad
     return status;
 }
 
-static void check_transpose(int type, const int64_t *dim, const int *perm)
+/* As a copy, or as what a loop loads. */
+static void check_transpose(int type, const int64_t *dim, const int *perm, bool loads)
 {
     gradc_graph *g = gradc_graph_new();
     const size_t n = (size_t)(dim[0] * dim[1] * dim[2]);
     const int64_t stride[] = {dim[1] * dim[2], dim[2], 1};
     void *x = make_random(type, n), *want = make(type, n), *got = make(type, n);
     const gradc_id in = gradc_input(g, (gradc_dtype)type, 3, dim, 0);
-    const gradc_id r = gradc_transpose(g, in, perm);
+    const gradc_id moved = gradc_transpose(g, in, perm);
+    const gradc_id r = loads ? gradc_unary(g, GRADC_OP_neg, moved) : moved;
     int64_t at = 0;
     for (int64_t i = 0; i < dim[perm[0]]; i++)
         for (int64_t j = 0; j < dim[perm[1]]; j++)
             for (int64_t k = 0; k < dim[perm[2]]; k++, at++)
                 set(type, want, at,
-                    get(type, x,
-                        i * stride[perm[0]] + j * stride[perm[1]] +
-                            k * stride[perm[2]]));
+                    (loads ? -1 : 1) * get(type, x,
+                                           i * stride[perm[0]] + j * stride[perm[1]] +
+                                               k * stride[perm[2]]));
     for (int threads = 1; threads <= 8; threads += 7) {
         const void *args[] = {x};
         gradc_message msg = {""};
         gradc_set_threads(threads);
         memset(got, 0, n * size_of[type]);
         CHECK(run(g, 1, &in, r, args, got, &msg) == GRADC_OK, "%s", msg.text);
-        CHECK(memcmp(got, want, n * size_of[type]) == 0, "%s %dx%dx%d by %d%d%d",
+        CHECK(memcmp(got, want, n * size_of[type]) == 0, "%s %dx%dx%d by %d%d%d %s",
               type_name[type], (int)dim[0], (int)dim[1], (int)dim[2], perm[0], perm[1],
-              perm[2]);
+              perm[2], loads ? "loaded" : "copied");
     }
     gradc_graph_free(g);
     free(x), free(want), free(got);
@@ -48,13 +50,14 @@ static void check_transpose(int type, const int64_t *dim, const int *perm)
 static void test_transposes(int type)
 {
     static const int64_t dims[][3] = {{1, 700, 513}, {1, 100003, 3}, {1, 2, 150001},
-                                      {5, 301, 299}, {64, 65, 130},  {1, 9, 7},
-                                      {1, 400000, 1}};
+                                      {5, 301, 299}, {64, 65, 130},  {3, 4, 1021},
+                                      {1, 9, 7},     {1, 400000, 1}};
     static const int perms[][3] = {
         {0, 2, 1}, {2, 1, 0}, {1, 0, 2}, {1, 2, 0}, {0, 1, 2}};
     for (size_t i = 0; i < sizeof dims / sizeof *dims; i++)
         for (size_t k = 0; k < sizeof perms / sizeof *perms; k++)
-            check_transpose(type, dims[i], perms[k]);
+            for (int loads = 0; loads <= (type != GRADC_BOOL); loads++)
+                check_transpose(type, dims[i], perms[k], loads);
 }
 
 /* Offset in elements of element `index`, in C order, of an array. */
