@@ -49,7 +49,20 @@ INLINE vt load_last(const T *p, bool part, size_t n)
     return part ? v_load_part(p, n) : v_load(p);
 }
 
-INLINE void tile_body(const tile *t, int rows, int vecs, bool part)
+/* A long sum of what comes from beyond L1. */
+enum { LONG_SUM = 128, ROWS_AHEAD = 8 };
+
+/* Asks for the memory of `vecs` vectors. */
+INLINE void ask_for(const T *p, int vecs)
+{
+#pragma GCC unroll 8
+    for (int v = 0; v < vecs; v++)
+        __builtin_prefetch(p + v * (int)W);
+}
+
+/* If `far`, lines of y are asked for ROWS_AHEAD of their use, and those of r a row at a
+ * time while the sums run: all at once they would hold up y. */
+INLINE void tile_body(const tile *t, int rows, int vecs, bool part, bool far)
 {
     const ptrdiff_t x_row = t->x_row, x_col = t->x_col, y_row = t->y_row;
     const T *x = t->x, *y = t->y;
@@ -62,22 +75,27 @@ INLINE void tile_body(const tile *t, int rows, int vecs, bool part)
             acc[i][v] = v_set(0);
 
 #pragma GCC unroll 8
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 8
-        for (int v = 0; v < vecs; v++)
-            __builtin_prefetch(t->r + i * t->r_row + v * (int)W, 1);
+    for (int i = 0; i < rows && !far; i++)
+        ask_for(t->r + i * t->r_row, vecs);
 
-    for (size_t p = t->k; p > 0; p--, x += x_col, y += y_row) {
-        vt b[VECS];
-#pragma GCC unroll 8
-        for (int v = 0; v < vecs; v++)
-            b[v] = load_last(y + v * (int)W, part && v == vecs - 1, tail);
-#pragma GCC unroll 8
-        for (int i = 0; i < rows; i++) {
-            const vt a = v_set(x[i * x_row]);
+    for (size_t p = 0, row = 0; row < (far ? (size_t)rows : 1); row++) {
+        const size_t until = far ? t->k * (row + 1) / (size_t)rows : t->k;
+        if (far)
+            ask_for(t->r + (ptrdiff_t)row * t->r_row, vecs);
+        for (; p < until; p++, x += x_col, y += y_row) {
+            vt b[VECS];
+            if (far)
+                ask_for(y + ROWS_AHEAD * y_row, vecs);
 #pragma GCC unroll 8
             for (int v = 0; v < vecs; v++)
-                acc[i][v] = v_fma(a, b[v], acc[i][v]);
+                b[v] = load_last(y + v * (int)W, part && v == vecs - 1, tail);
+#pragma GCC unroll 8
+            for (int i = 0; i < rows; i++) {
+                const vt a = v_set(x[i * x_row]);
+#pragma GCC unroll 8
+                for (int v = 0; v < vecs; v++)
+                    acc[i][v] = v_fma(a, b[v], acc[i][v]);
+            }
         }
     }
 
@@ -100,11 +118,11 @@ INLINE void tile_body(const tile *t, int rows, int vecs, bool part)
 #define TILE(rows, vecs)                                                               \
     static void tile_##rows##_##vecs(const tile *t)                                    \
     {                                                                                  \
-        tile_body(t, rows, vecs, false);                                               \
+        tile_body(t, rows, vecs, false, false);                                        \
     }                                                                                  \
     static void tile_##rows##_##vecs##_part(const tile *t)                             \
     {                                                                                  \
-        tile_body(t, rows, vecs, true);                                                \
+        tile_body(t, rows, vecs, true, false);                                         \
     }
 #define TILE_PAIR(rows, vecs) {tile_##rows##_##vecs, tile_##rows##_##vecs##_part}
 #if V_HAS_FMA
@@ -131,6 +149,8 @@ static tile_fn *const tiles[][VECS][2] = {
     TILE_ENTRY(8),
 #endif
 };
+
+static void tile_far(const tile *t) { tile_body(t, ROWS, VECS, false, true); }
 
 INLINE size_t min_size(size_t x, size_t y) { return x < y ? x : y; }
 
@@ -168,6 +188,8 @@ INLINE void run_block(const block *b)
         const size_t vecs = panel_vecs(b->n - j);
         const size_t width = min_size(vecs * W, b->n - j);
         const bool part = width < vecs * W;
+        const bool far =
+            V_BYTES == 64 && b->y_packed && b->k >= LONG_SUM && width == VECS * W;
         t.tail = width - (vecs - 1) * W;
         t.y_row = b->y_packed ? (ptrdiff_t)(vecs * W) : b->y_row;
         size_t log = ROWS == 8 ? 3 : 2;
@@ -178,7 +200,10 @@ INLINE void run_block(const block *b)
             t.x = b->x_packed ? b->x + panel * b->k + (i - panel)
                               : b->x + (ptrdiff_t)i * b->x_row;
             t.r = b->r + (ptrdiff_t)i * t.r_row + j;
-            tiles[log][vecs - 1][part](&t);
+            if (far && (size_t)1 << log == ROWS)
+                tile_far(&t);
+            else
+                tiles[log][vecs - 1][part](&t);
             i += (size_t)1 << log;
         }
         t.y += b->y_packed ? b->k * vecs * W : width;
