@@ -148,6 +148,10 @@ GRADC_API gradc_id gradc_cumsum(gradc_graph *g, gradc_id x, int axis);
 GRADC_API gradc_id gradc_cumprod(gradc_graph *g, gradc_id x, int axis);
 /* Inner product of vectors, matrix product, and their batched forms, as np.matmul. */
 GRADC_API gradc_id gradc_matmul(gradc_graph *g, gradc_id x, gradc_id y);
+/* Cross-correlation along the last axis: r[i] is the sum of x[i + k - p] y[k] over all
+ * k for which both are there, i < length; other axes are the same in x and y. */
+GRADC_API gradc_id gradc_correlate(gradc_graph *g, gradc_id x, gradc_id y, int64_t p,
+                                   int64_t length);
 
 /* Views. One dimension of reshape may be -1. transpose: axis i of the result is axis
  * perm[i] of x. slice: along axis a, size[a] elements from begin[a] by step[a]. */

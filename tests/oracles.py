@@ -235,6 +235,22 @@ def pad_reference(x):
     return r
 
 
+def correlate(p, length, *shapes):
+    def of(x, y):
+        node = lib.gradc_correlate(x.graph.h, x.id, y.id, p, length)
+        return expr(x.graph, node, x.code)
+
+    def reference(x, y):
+        r = np.zeros((*x.shape[:-1], length), np.result_type(x, y))
+        for i in range(length):
+            for k in range(y.shape[-1]):
+                if 0 <= i + k - p < x.shape[-1]:
+                    r[..., i] += x[..., i + k - p] * y[..., k]
+        return r
+
+    return Case(of, shapes, reference, ulp=1)
+
+
 def scatter_index(n):
     return np.arange(n) * 3 % 4 - 2
 
@@ -364,6 +380,14 @@ ORACLES = {
         Case(lambda x: np.concatenate([x, x], -1), ((2, 0),)),
     ],
     "convert": [Case(convert, (("n", 3),), convert_reference, 1)],
+    "correlate": [
+        correlate(0, 3, ("n",), (2,)),
+        correlate(2, 9, ("n",), (3,)),
+        correlate(-1, 4, (2, 5), (2, "n")),
+        correlate(4, 11, (7,), ("n",)),
+        correlate(1, 0, (2, "n"), (2, 3)),
+        correlate(30, 3, ("n",), ("n",)),
+    ],
     "cumsum": [
         Case(lambda x: np.cumsum(x, 0), (("n",),), ulp=1),
         Case(lambda x: np.cumsum(x, 0), (("n", 3),), ulp=1),

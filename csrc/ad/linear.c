@@ -44,6 +44,17 @@ RULE(concat_transpose)
     return gradc_slice(g, dr, begin, step, s->dim);
 }
 
+/* The whole family is closed: dx_j = sum of dr_(j-k+p) y_k, with y turned round, and
+ * dy_k = sum of dr_i x_(i+k-p). */
+RULE(correlate_transpose)
+{
+    const gradc_id x = OPERAND(r, 0), y = OPERAND(r, 1);
+    const int64_t p = NODE(r)->attr[0], last = SHAPE(r)->rank - 1;
+    const int64_t n = SHAPE(x)->dim[last], m = SHAPE(y)->dim[last];
+    return k == 0 ? gradc_correlate(g, dr, TURN(y), m - 1 - p, n)
+                  : gradc_correlate(g, x, dr, p, m);
+}
+
 RULE(cumsum_transpose)
 {
     (void)k;

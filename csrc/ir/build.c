@@ -233,6 +233,21 @@ gradc_id gradc_matmul(gradc_graph *g, gradc_id x, gradc_id y)
     return gradc_reshape(g, r, s.rank, s.dim);
 }
 
+gradc_id gradc_correlate(gradc_graph *g, gradc_id x, gradc_id y, int64_t p,
+                         int64_t length)
+{
+    if (!known(g, "correlate", x) || !known(g, "correlate", y))
+        return 0;
+    const gradc_shape *a = SHAPE(x), *b = SHAPE(y);
+    /* the longer first: r_i sums over as few terms as there are */
+    const bool turned =
+        a->rank > 0 && b->rank == a->rank && b->dim[b->rank - 1] > a->dim[a->rank - 1];
+    const int64_t attr[2] = {turned ? length - 1 - p : p, length};
+    const gradc_id in[2] = {turned ? y : x, turned ? x : y};
+    const gradc_id r = gradc_graph_add(g, GRADC_OP_correlate, 2, in, 2, attr);
+    return turned ? TURN(r) : r;
+}
+
 /* ---- views and their transposes ---- */
 
 gradc_id gradc_reshape(gradc_graph *g, gradc_id x, int rank, const int64_t *dim)

@@ -141,6 +141,28 @@ static gradc_status matmul_shape(gradc_graph *g, const gradc_node *n, gradc_type
     return gradc_shape_make(g, "matmul", batch.rank + 2, batch.dim, &out->shape);
 }
 
+/* attr: p, and the length of the result. */
+static gradc_status correlate_shape(gradc_graph *g, const gradc_node *n,
+                                    gradc_type *out)
+{
+    const gradc_shape x = out->shape, *y = gradc_shape_of(g, gradc_node_in(n)[1]);
+    bool fits = x.rank > 0 && x.rank == y->rank;
+    for (int i = 0; fits && i + 1 < x.rank; i++)
+        fits = x.dim[i] == y->dim[i];
+    if (!fits) {
+        char a[GRADC_SHAPE_STR], b[GRADC_SHAPE_STR];
+        return gradc_fail(g, GRADC_ESHAPE, "correlate: rows of %s with rows of %s",
+                          gradc_shape_str(&x, a), gradc_shape_str(y, b));
+    }
+    const int64_t most = INT64_C(1) << 48; /* bytes do not overflow */
+    if (n->attr[0] < -most || n->attr[0] > most)
+        return gradc_fail(g, GRADC_EVALUE, "correlate: rows begin at %lld",
+                          (long long)n->attr[0]);
+    gradc_shape to = x;
+    to.dim[to.rank - 1] = n->attr[1];
+    return gradc_shape_make(g, "correlate", to.rank, to.dim, &out->shape);
+}
+
 /* attr: begin, step and the result's dimension, for each axis. */
 static gradc_status pad_shape(gradc_graph *g, const gradc_node *n, gradc_type *out)
 {

@@ -49,6 +49,7 @@ typedef enum gradc_step {
     GRADC_STEP_REDUCE, /* ends a loop with an accumulator */
     GRADC_STEP_VIEW,   /* other strides on the operand's memory */
     GRADC_STEP_MATMUL,
+    GRADC_STEP_CORRELATE,
     GRADC_STEP_GATHER,
     GRADC_STEP_SCATTER,
     GRADC_STEP_CONCAT,

@@ -38,6 +38,18 @@ gradc_id gradc_word_reshape(gradc_graph *g, gradc_id x, const gradc_shape *to)
     return gradc_reshape(g, x, to->rank, to->dim);
 }
 
+gradc_id gradc_word_turn(gradc_graph *g, gradc_id x)
+{
+    if (x == 0 || SHAPE(x)->size == 0)
+        return x;
+    const gradc_shape s = *SHAPE(x);
+    int64_t begin[GRADC_MAX_RANK] = {0}, step[GRADC_MAX_RANK];
+    for (int i = 0; i < s.rank; i++)
+        step[i] = 1;
+    begin[s.rank - 1] = s.dim[s.rank - 1] - 1, step[s.rank - 1] = -1;
+    return gradc_slice(g, x, begin, step, s.dim);
+}
+
 gradc_id gradc_word_sum_to(gradc_graph *g, gradc_id x, const gradc_shape *to)
 {
     if (x == 0 || gradc_shape_equal(SHAPE(x), to))

@@ -59,6 +59,7 @@
 #define BROADCAST(x, shape) gradc_word_broadcast(g, x, shape)
 #define RESHAPE(x, shape) gradc_word_reshape(g, x, shape)
 #define SWAP(x) gradc_word_swap(g, x)
+#define TURN(x) gradc_word_turn(g, x)
 
 #define POW_DX(x, y) gradc_word_pow_dx(g, x, y)
 #define POW_DY(x, r) gradc_word_pow_dy(g, x, r)
@@ -75,6 +76,8 @@ gradc_id gradc_word_broadcast(gradc_graph *g, gradc_id x, const gradc_shape *to)
 gradc_id gradc_word_reshape(gradc_graph *g, gradc_id x, const gradc_shape *to);
 /* The last two axes exchanged. */
 gradc_id gradc_word_swap(gradc_graph *g, gradc_id x);
+/* The last axis turned round. */
+gradc_id gradc_word_turn(gradc_graph *g, gradc_id x);
 
 /* d(x^y)/dx, 0 where y = 0; d(x^y)/dy, 0 where x^y = 0. */
 gradc_id gradc_word_pow_dx(gradc_graph *g, gradc_id x, gradc_id y);

@@ -376,6 +376,7 @@ gradc_status gradc_lower_flat(gradc_lowering *l, gradc_id x, gradc_ref *out)
 
 static gradc_lower_fn *const families[GRADC_STEP_COUNT] = {
     [GRADC_STEP_MATMUL] = gradc_lower_matmul,
+    [GRADC_STEP_CORRELATE] = gradc_lower_correlate,
     [GRADC_STEP_GATHER] = gradc_lower_gather,
     [GRADC_STEP_SCATTER] = gradc_lower_scatter,
     [GRADC_STEP_CONCAT] = gradc_lower_concat,

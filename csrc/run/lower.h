@@ -87,7 +87,8 @@ gradc_split gradc_split_shape(const gradc_shape *s, int64_t begin, int64_t end);
 /* One family each: the steps of stage number `at`. */
 typedef gradc_status gradc_lower_fn(gradc_lowering *l, uint32_t at);
 gradc_lower_fn gradc_lower_loop, gradc_lower_cells, gradc_lower_matmul,
-    gradc_lower_gather, gradc_lower_scatter, gradc_lower_concat, gradc_lower_pad,
-    gradc_lower_scan, gradc_lower_arg, gradc_lower_sort, gradc_lower_search;
+    gradc_lower_correlate, gradc_lower_gather, gradc_lower_scatter, gradc_lower_concat,
+    gradc_lower_pad, gradc_lower_scan, gradc_lower_arg, gradc_lower_sort,
+    gradc_lower_search;
 
 #endif

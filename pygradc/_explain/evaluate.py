@@ -177,7 +177,20 @@ def _searched(arrays, attrs, to):
     return r
 
 
+def _correlated(arrays, attrs, to):
+    x, y = arrays
+    p, length = attrs
+    r = np.zeros(to)
+    for at in np.ndindex(x.shape[:-1]):
+        full = np.correlate(x[at], y[at], "full") if x.size and y.size else r[at][:0]
+        for i in range(length):
+            place = i + y.shape[-1] - 1 - p
+            r[at][i] = full[place] if 0 <= place < full.size else 0
+    return r
+
+
 _OPAQUE = {
+    "correlate": _correlated,
     "slice": _sliced,
     "pad": _padded,
     "concat": lambda arrays, attrs, to: np.concatenate(arrays, attrs[0]),

@@ -181,7 +181,7 @@ def t(f):
 # calls that are not element by element
 OPAQUE = frozenset(
     "item total mean unit argmax argmin argsort searchsorted max min prod_of cumsum "
-    "recur concat gather scatter slice pad reshape transpose broadcast sum "
+    "recur correlate concat gather scatter slice pad reshape transpose broadcast sum "
     "matmul".split()
 )
 

@@ -286,7 +286,7 @@ READ = {
         name: _opaque(name)
         for name in (
             *("argmax", "argmin", "argsort", "searchsorted"),
-            *("cumsum", "recur", "gather", "scatter"),
+            *("cumsum", "recur", "gather", "scatter", "correlate"),
         )
     },
 }

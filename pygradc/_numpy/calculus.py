@@ -4,7 +4,7 @@ import numpy as np
 
 from pygradc import errors
 from pygradc._expr import Expr, convert, expr, graph_of, lift, promote
-from pygradc._lib import BOOL, F64, error, lib
+from pygradc._lib import BOOL, F64, I64, error, lib
 from pygradc._numpy.elementwise import floating
 from pygradc._numpy.joining import join
 from pygradc._numpy.protocol import absent, implements, traced
@@ -206,15 +206,22 @@ def _one_period(x, xp, fp, period):
 # ---- convolution, polynomials ----
 
 
-def _convolved(a, v):
-    """Full convolution: the rows of the outer product, each one place further, added
-    up. Shifting is a matter of row lengths."""
+def _convolved(a, v, begin, length):
+    """Elements [begin, begin + length) of the full convolution."""
+    if a.code < I64:
+        graph, turned = a.graph.h, np.flip(v)
+        shift = v.size - 1 - begin
+        node = lib.gradc_correlate(graph, a.id, turned.id, shift, length)
+        return expr(a.graph, node, a.code)
+    # the rows of the outer product, each one place further, added up: shifting is a
+    # matter of row lengths
     n, m = a.size, v.size
     product = reshape_to(v, (m, 1)) * a
     node = lib.gradc_pad(a.graph.h, product.id, [0, 0], [1, 1], [m, n + m])
     flat = reshape_to(expr(a.graph, node, a.code), (m * (n + m),))
     flat = slice_along(flat, 0, 0, m * (n + m - 1))
-    return reduce("sum", reshape_to(flat, (m, n + m - 1)), 0)
+    full = reduce("sum", reshape_to(flat, (m, n + m - 1)), 0)
+    return slice_along(full, 0, begin, length)
 
 
 def _convolve(a, v, mode, name, swapped=False):
@@ -222,17 +229,13 @@ def _convolve(a, v, mode, name, swapped=False):
         raise error(errors.ShapeError, f"{name}: shapes {a.shape} and {v.shape}")
     if v.size > a.size:
         a, v = v, a
-    r = _convolved(a, v)
     n, m = a.size, v.size
-    if mode == "full":
-        return r
-    if mode == "same":
-        # correlate counts the middle from the other end if it exchanged the arrays
-        begin = m // 2 if swapped else (m - 1) // 2
-        return slice_along(r, 0, begin, n)
-    if mode == "valid":
-        return slice_along(r, 0, m - 1, n - m + 1)
-    raise error(errors.ArgumentError, f"{name}: no mode {mode!r}")
+    # correlate counts the middle from the other end if it exchanged the arrays
+    middle = m // 2 if swapped else (m - 1) // 2
+    parts = {"full": (0, n + m - 1), "same": (middle, n), "valid": (m - 1, n - m + 1)}
+    if mode not in parts:
+        raise error(errors.ArgumentError, f"{name}: no mode {mode!r}")
+    return _convolved(a, v, *parts[mode])
 
 
 @implements(np.convolve)

@@ -206,6 +206,19 @@ function recur(node, a, b, out) {
     }
 }
 
+/* r_i = sum of x_(i+k-p) y_k along the last axis, where both are there. */
+function correlate(node, x, y, out) {
+  const [p, length] = node.attr;
+  const n = x.shape[x.shape.length - 1], m = y.shape[y.shape.length - 1];
+  for (let i = 0; i < out.length; i++) {
+    const row = floor(i / length), begin = (i % length) - p;
+    let r = 0;
+    for (let k = Math.max(0, -begin); k < Math.min(m, n - begin); k++)
+      r += x.data[row * n + begin + k] * y.data[row * m + k];
+    out[i] = r;
+  }
+}
+
 function matmul(node, x, y, out) {
   const rank = node.shape.length, batch = node.shape.slice(0, rank - 2);
   const [m, n] = node.shape.slice(rank - 2), k = x.shape[x.shape.length - 1];
@@ -256,6 +269,7 @@ const GENERAL = {
     for (let i = 0; i < out.length; i++)
       out[i] = truth ? x.data[i] !== 0 : whole ? trunc(x.data[i]) : x.data[i];
   },
+  correlate: (node, [x, y], out) => correlate(node, x, y, out),
   cumsum: (node, [x], out) =>
     recur({ ...node, attr: [node.attr[0], node.attr[1] || 0] }, () => 1, x.data, out),
   gather: (node, [x, index], out) => {

@@ -121,7 +121,8 @@ static inline gradc_id random_node(gradc_graph *g, const gradc_id *pool, size_t 
     case 10:
         return flag ? gradc_cumsum(g, x, axis) : gradc_cumprod(g, x, axis);
     case 11:
-        return gradc_matmul(g, x, y);
+        return flag ? gradc_matmul(g, x, y)
+                    : gradc_correlate(g, x, y, below(7) - 2, below(9));
     case 12:
         return gradc_concat(g, 6, (gradc_id[]){x, y, x, x, y, x}, axis);
     case 13:
