@@ -125,10 +125,13 @@ class Expr:
 
     __hash__ = object.__hash__
 
+    def __deepcopy__(self, memo):
+        return Expr(self.graph, self.id, self.code, self._shape)
+
     # ---- asking for numbers ----
 
     def _number(self, what, way):
-        if self.graph.role(self.id) & DIFFERENTIATED:
+        if self.code < I64 and self.graph.role(self.id) & DIFFERENTIATED:
             raise error(
                 errors.ConcretizationError,
                 f"{what} of a value that is being differentiated would lose its "

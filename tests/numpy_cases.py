@@ -214,8 +214,14 @@ add("percentile", lambda np, x, q: np.percentile(x, q, 0), N(4, 2), onp.array(33
 calls("reshape", ["(2, -1)", "(3, 2, 2)", "(4, 3), order='F'", "12", "-1"], N(3, 4))
 calls("ravel", ["", "order='F'"], N(3, 4))
 calls("transpose", ["", "(1, 0, 2)", "axes=(-1, 0, 1)"], N(2, 3, 4))
+calls("transpose", ["0"], N(3))
 calls("permute_dims", ["(1, 0, 2)", ""], N(2, 3, 4))
 calls("swapaxes", ["0, 2", "-1, 1"], N(2, 3, 4))
+calls(
+    "lib.stride_tricks.sliding_window_view",
+    ["2, 1", "(2, 3, 1)", "(2, 2), (0, 2)", "(2, 3), (1, 1)"],
+    N(2, 4, 4),
+)
 calls("moveaxis", ["0, -1", "(0, 1), (2, 0)"], N(2, 3, 4))
 calls("rollaxis", ["2", "1, 3", "2, start=1"], N(2, 3, 4))
 calls("matrix_transpose", [""], N(2, 3, 4))

@@ -134,6 +134,39 @@ def test_assignment_replaces_what_numpy_replaces(seed):
         assert slope == pytest.approx(2 * v * replaced, rel=1e-12)
 
 
+class Wrapped:
+    """What NumPy takes for an array, as the columns of a table are."""
+
+    def __init__(self, values):
+        self.values = np.asarray(values)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
+
+
+def test_whatever_numpy_takes_for_an_array_is_a_key():
+    x = np.array([1.0, 2.0, 3.0])
+    for key in (Wrapped([True, False, True]), Wrapped([0, 2])):
+        np.testing.assert_array_equal(
+            pg.grad(lambda x, k=key: np.sum(x[k] ** 2))(x), [2, 0, 6]
+        )
+        np.testing.assert_array_equal(pg.jit(lambda x, k=key: x[k])(x), [1, 3])
+
+
+def test_integers_and_truths_of_traced_values_are_keys_of_plain_arrays():
+    table, x = np.arange(5.0) * 10, np.array([1.0, 3.5, 2.0])
+    gradient = pg.grad(lambda x: np.sum(x * table[np.floor(x).astype(int)]))(x)
+    np.testing.assert_array_equal(gradient, [10, 30, 20])
+    assert pg.grad(lambda x: np.sum(x[0] * table[:3][x > 1]))(x)[0] == 30
+
+
+def test_place_of_the_largest_in_several_axes():
+    x = np.random.default_rng(0).normal(size=(4, 5))
+    f = lambda x: x[np.unravel_index(np.argmax(x), x.shape)] ** 2  # noqa: E731
+    for gradient in (pg.grad(f)(x), pg.jit(pg.grad(f))(x)):
+        np.testing.assert_allclose(gradient, np.where(x == x.max(), 2 * x, 0))
+
+
 @pytest.mark.parametrize("key", [5, -7, (0, 9), [0, 8], (slice(None), [0, -6])])
 def test_keys_out_of_range_are_refused(key):
     with pytest.raises(IndexError, match="out of range"):

@@ -1,6 +1,7 @@
 """What users do that was not meant: it is right, or one clear error, and nothing is
 broken after it."""
 
+import copy
 import itertools
 import signal
 import sys
@@ -253,6 +254,18 @@ def test_one_line_is_sorted_in_the_memory_of_one_thread():
     finally:
         pg.set_num_threads(threads)
     assert needed[0] == needed[1]
+
+
+# ---- copies ----
+
+
+def test_copies_of_traced_values_have_a_life_of_their_own():
+    def f(params):
+        for copied in (copy.copy(params["w"]), copy.deepcopy(params)["w"]):
+            copied[0] = 0.0
+        return np.sum(params["w"] ** 2)
+
+    np.testing.assert_array_equal(pg.grad(f)({"w": np.ones(3)})["w"], [2, 2, 2])
 
 
 # ---- many programs from many threads ----

@@ -62,11 +62,16 @@ def _no_fit(mask, x):
     )
 
 
+_ARRAYS = (np.ndarray, np.generic, Expr)
+
+
 def _as_index(k):
-    """An entry of a key, with lists and bools as arrays."""
+    """An entry of a key, with what NumPy takes for an array as one."""
     if isinstance(k, (list, range)):
         k = np.asarray(k)
         return k.astype(np.int64) if k.size == 0 else k
+    if hasattr(k, "__array__") and not isinstance(k, _ARRAYS):
+        k = np.asarray(k)
     if isinstance(k, Expr) and k.code == BOOL:
         k = k.graph.value(k.id, "the shape of what a mask picks")
     if isinstance(k, (bool, np.bool_)):
@@ -351,6 +356,16 @@ def take_along_axis(arr, indices, axis=-1):
     if is_deferred(indices):
         indices = _from_front(indices, arr.shape[axis])
     return elements_along(arr, indices, axis)
+
+
+@implements(np.unravel_index)
+def unravel_index(indices, shape, order="C"):
+    """Of known indices plain arrays."""
+    if not is_deferred(indices):
+        return np.unravel_index(value_of(indices), shape, order)
+    size = int(np.prod(shape, dtype=np.int64))
+    places = np.unravel_index(np.arange(size), shape, order)
+    return tuple(take_flat(lift(indices.graph, p), indices) for p in places)
 
 
 def elements_along(x, positions, axis):

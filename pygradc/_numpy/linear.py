@@ -117,11 +117,9 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     if n == (2, 2):
         return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
     a, b = _in_space(a), _in_space(b)
-    # (a1, a2, a0) * (b2, b0, b1) - (a2, a0, a1) * (b1, b2, b0)
-    a1, b1 = np.roll(a, -1, -1), np.roll(b, -1, -1)
-    a2, b2 = np.roll(a, 1, -1), np.roll(b, 1, -1)
-    r = a1 * b2 - a2 * b1
-    return r if axisc == -1 else np.moveaxis(r, -1, axisc)
+    a, b = ([x[..., i] for i in range(3)] for x in (a, b))
+    r = np.stack([a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)])
+    return np.moveaxis(r, 0, axisc)
 
 
 def _axis_last(x, axis):

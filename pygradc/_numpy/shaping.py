@@ -79,7 +79,8 @@ def ravel(a, order="C"):
 
 @implements(np.transpose, np.permute_dims)
 def transpose(a, axes=None):
-    axes = tuple(range(a.ndim))[::-1] if axes is None else [int(i) for i in axes]
+    axes = range(a.ndim)[::-1] if axes is None else np.atleast_1d(axes)
+    axes = [int(i) for i in axes]
     if len(axes) != a.ndim:
         raise error(errors.ArgumentError, f"transpose: axes {axes} for shape {a.shape}")
     return expr(a.graph, lib.gradc_transpose(a.graph.h, a.id, axes), a.code)
@@ -148,6 +149,11 @@ def broadcast_arrays(*args, subok=False):
     arrays = [lift(graph, a) for a in args]
     shape = np.broadcast_shapes(*[a.shape for a in arrays])
     return tuple(broadcast_to(a, shape) for a in arrays)
+
+
+@implements(np.lib.stride_tricks.sliding_window_view)
+def sliding_window_view(x, window_shape, axis=None, *, subok=False, writeable=False):
+    return moved(np.lib.stride_tricks.sliding_window_view, x, window_shape, axis)
 
 
 def full_of(a, value, dtype, shape):
