@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from pygradc import _tree, errors
-from pygradc._expr import Expr, lift
+from pygradc._expr import Expr, graph_of, lift
 from pygradc._graph import as_supported, plain
 from pygradc._lib import error
 from pygradc._program import Program, cached_program, jvp_nodes, vjp_nodes
@@ -246,8 +246,8 @@ def vjp(function, *primals):
 
     Notes
     -----
-    The function is traced once; each pullback runs one program. Griewank & Walther
-    2008, section 3.2.
+    The function is traced once; each pullback runs one program, or is traced in its
+    turn where it is transformed. Griewank & Walther 2008, section 3.2.
 
     Examples
     --------
@@ -261,7 +261,7 @@ def vjp(function, *primals):
     graph = trace.graph
     values = trace.finish(("value", len(ys)), [y.id for y in ys], lambda: [])
     every = tuple(range(len(primals)))
-    pull = _pulling_program(trace, ys) if trace.outermost else None
+    pull, kept = _pulling_program(trace, ys) if trace.outermost else (None, None)
 
     def pullback(cotangent):
         given = []
@@ -272,7 +272,13 @@ def vjp(function, *primals):
                 f"vjp: {len(given)} cotangents for {len(ys)} outputs",
             )
         given = [_cotangent(y, d) for y, d in zip(ys, given, strict=True)]
-        if pull is not None and not any(type(d) is Expr for d in given):
+        other = graph_of(*given)
+        if pull is not None and other is not None:
+            # of a later trace, which the function is traced in once more
+            again = [lift(other, kept[x.id]) for x in trace.xs]
+            again = _rebuilt(trace, every, every, again)
+            return vjp(function, *again)[1](cotangent)
+        if pull is not None:
             results = pull(given)
         else:
             given = [lift(graph, d) for d in given]
@@ -294,11 +300,12 @@ def _pulled_back(graph, xs, ys, ds):
 
 def _pulling_program(trace, ys):
     """Function from cotangents of `ys` to the adjoints of the trace's variables, by one
-    program that is compiled when it is first called."""
+    program that is compiled when it is first called; and the values of all leaves now,
+    by id."""
     graph = trace.graph
     key = ("vjp", graph.key(), *[y.id for y in ys], *[x.id for x in trace.xs])
     leaves = list(graph.leaves)
-    values = [np.array(graph.values[i]) for i in leaves]  # as they are now
+    values = {i: np.array(graph.values[i]) for i in leaves}
 
     def make():
         seeds = [Expr(graph, graph.input(y.code, y.shape, 0), y.code) for y in ys]
@@ -306,9 +313,9 @@ def _pulling_program(trace, ys):
         return Program(graph, [*leaves, *[d.id for d in seeds]], nodes)
 
     def pull(cotangents):
-        return cached_program(key, make)([*values, *cotangents])
+        return cached_program(key, make)([*values.values(), *cotangents])
 
-    return pull
+    return pull, values
 
 
 def _cotangent(y, d):

@@ -183,11 +183,24 @@ def test_functions_and_pullbacks_refuse_what_a_trace_does():
             pullback(cotangent)
 
 
+def test_pullbacks_are_functions_that_transformations_take():
+    x = np.array([0.5, 1.0, 2.0])
+    _, pull = pg.vjp(lambda p: np.sin(p["a"]) * p["b"], {"a": x.copy(), "b": 2.0})
+    jacobian = np.diag(2 * np.cos(x))
+    for rows in (pg.vmap(pull)(np.eye(3)), pg.jit(pg.vmap(pull))(np.eye(3))):
+        np.testing.assert_allclose(rows[0]["a"], jacobian)
+        np.testing.assert_allclose(rows[0]["b"], np.sin(x))
+    np.testing.assert_allclose(pg.jit(pull)(x)[0]["a"], jacobian @ x)
+    gradient = pg.grad(lambda u: np.sum(pull(u)[0]["a"] ** 2))(x)
+    np.testing.assert_allclose(gradient, 2 * jacobian @ jacobian @ x)
+
+
 def test_a_pullback_is_of_the_arrays_as_they_were():
     x = np.array([1.0, 2.0, 3.0])
     _, pullback = pg.vjp(lambda x: np.sum(x**3), x)
     x[:] = 0
     np.testing.assert_array_equal(pullback(1.0)[0], [3, 12, 27])
+    np.testing.assert_array_equal(pg.jit(pullback)(1.0)[0], [3, 12, 27])
 
 
 def test_containers_that_are_no_trees_are_refused():
