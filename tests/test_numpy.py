@@ -4,6 +4,7 @@ Each row is checked against plain NumPy, and its derivatives against differences
 forward and reverse mode and to second order. The lists below are what must have rows.
 """
 
+import math
 import subprocess
 import sys
 
@@ -300,6 +301,12 @@ def test_misuse_raises_one_line(kind, call):
     assert "\n" not in str(caught.value) and __file__.split("/")[-1] in str(
         caught.value
     )
+
+
+def test_ufuncs_of_others_are_told_from_those_of_numpy():
+    theirs = np.frompyfunc(math.erf, 1, 1)  # as scipy.special.erf is one
+    with pytest.raises(pg.UnsupportedError, match="not NumPy's.*: use pygradc.erf"):
+        pg.grad(lambda x: np.sum(theirs(x)))(np.ones(3))
 
 
 @pytest.mark.parametrize("first", ["pg.relu(x)", "np.multiply.outer(x, x)", "2 * x"])

@@ -10,7 +10,7 @@ import numpy as np
 
 from pygradc import errors
 from pygradc._expr import Expr, graph_of, lift
-from pygradc._lib import DEFERRED, DTYPES, error
+from pygradc._lib import DEFERRED, DTYPES, OPS, error
 
 _functions = {}
 _ufuncs = {}
@@ -192,9 +192,14 @@ def apply_ufunc(self, ufunc, method, *inputs, **kwargs):
 
 
 def _unsupported(ufunc, part=""):
+    name = ufunc.__name__.split()[0]  # frompyfunc adds to it
+    if getattr(np, name, None) is ufunc:
+        what, way = f"np.{name}{part}", ""
+    else:
+        what = f"{name}{part}, a ufunc that is not NumPy's"
+        way = f": use pygradc.{name}" if name in OPS else ""
     return error(
-        errors.UnsupportedError,
-        f"np.{ufunc.__name__}{part}: not supported on traced values",
+        errors.UnsupportedError, f"{what}: not supported on traced values{way}"
     )
 
 
