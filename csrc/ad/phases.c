@@ -140,11 +140,17 @@ static void unite_from(gradc_graph *g, size_t n, gradc_id *d, size_t first, grad
 
 size_t gradc_unite_phases(gradc_graph *g, size_t n, gradc_id *d)
 {
+    comb c;
+    size_t first = 0;
+    while (first < n && !find_comb(g, d[first], n, &c))
+        first++;
+    if (first == n)
+        return n;
     gradc_id *x = gradc_alloc(2 * n * sizeof *x);
     size_t *at = gradc_alloc(n * sizeof *at), left = 0;
     if (x == NULL || at == NULL)
         gradc_fail(g, GRADC_ENOMEM, "out of memory");
-    for (size_t i = 0; i < n && g->status == GRADC_OK; i++)
+    for (size_t i = first; i < n && g->status == GRADC_OK; i++)
         unite_from(g, n, d, i, x, x + n, at);
     for (size_t i = 0; i < n; i++)
         if (d[i] != 0)

@@ -242,7 +242,9 @@ gradc_id gradc_correlate(gradc_graph *g, gradc_id x, gradc_id y, int64_t p,
     /* the longer first: r_i sums over as few terms as there are */
     const bool turned =
         a->rank > 0 && b->rank == a->rank && b->dim[b->rank - 1] > a->dim[a->rank - 1];
-    const int64_t attr[2] = {turned ? length - 1 - p : p, length};
+    /* unsigned, so that what no row begins at is refused, not undefined */
+    const uint64_t other = (uint64_t)length - 1 - (uint64_t)p;
+    const int64_t attr[2] = {turned ? (int64_t)other : p, length};
     const gradc_id in[2] = {turned ? y : x, turned ? x : y};
     const gradc_id r = gradc_graph_add(g, GRADC_OP_correlate, 2, in, 2, attr);
     return turned ? TURN(r) : r;
