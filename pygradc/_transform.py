@@ -320,12 +320,11 @@ def _pulling_program(trace, ys):
 
 def _cotangent(y, d):
     """Cotangent `d` of `y`, checked; a contiguous array unless it is traced."""
-    if type(d) is Expr:
-        return d
-    d = as_supported(np.asarray(plain(d)))
+    if type(d) is not Expr:
+        d = as_supported(np.asarray(plain(d)))
     if d.shape != y.shape:
         raise error(
             errors.ShapeError,
             f"vjp: cotangent of shape {d.shape} for an output of shape {y.shape}",
         )
-    return np.asarray(d, y.dtype, order="C")
+    return d if type(d) is Expr else np.asarray(d, y.dtype, order="C")

@@ -195,6 +195,16 @@ def test_pullbacks_are_functions_that_transformations_take():
     np.testing.assert_allclose(gradient, 2 * jacobian @ jacobian @ x)
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (2,), (1, 3)])
+def test_traced_cotangents_have_the_shape_of_the_output(shape):
+    x = np.ones(3)
+    _, pull = pg.vjp(np.sin, x)
+    inside = pg.jit(lambda x, u: pg.vjp(np.sin, x)[1](u))
+    for call in (pull, pg.jit(pull), lambda u: inside(x, u)):
+        with pytest.raises(pg.errors.ShapeError, match="vjp: cotangent of shape"):
+            call(np.ones(shape))
+
+
 def test_a_pullback_is_of_the_arrays_as_they_were():
     x = np.array([1.0, 2.0, 3.0])
     _, pullback = pg.vjp(lambda x: np.sum(x**3), x)

@@ -360,7 +360,7 @@ def take_along_axis(arr, indices, axis=-1):
 
 @implements(np.unravel_index)
 def unravel_index(indices, shape, order="C"):
-    """Of known indices plain arrays."""
+    """Of known indices plain arrays; others may count from the end, too."""
     if not is_deferred(indices):
         return np.unravel_index(value_of(indices), shape, order)
     size = int(np.prod(shape, dtype=np.int64))

@@ -118,6 +118,7 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
         return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
     a, b = _in_space(a), _in_space(b)
     a, b = ([x[..., i] for i in range(3)] for x in (a, b))
+    # r_i = a_(i+1) b_(i+2) - a_(i+2) b_(i+1), counted modulo 3
     r = np.stack([a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)])
     return np.moveaxis(r, 0, axisc)
 

@@ -79,7 +79,10 @@ def ravel(a, order="C"):
 
 @implements(np.transpose, np.permute_dims)
 def transpose(a, axes=None):
-    axes = range(a.ndim)[::-1] if axes is None else np.atleast_1d(axes)
+    if axes is None:
+        axes = range(a.ndim)[::-1]
+    elif isinstance(axes, (int, np.integer)):
+        axes = (axes,)
     axes = [int(i) for i in axes]
     if len(axes) != a.ndim:
         raise error(errors.ArgumentError, f"transpose: axes {axes} for shape {a.shape}")
