@@ -5,7 +5,7 @@
  * they are small, or packed (matmul_pack.h) when that pays. Tiles are masked at the
  * right edge and cut into 8, 4, 2, 1 rows at the lower one, so no work is wasted.
  *
- * Order of summation: k is cut into equal pieces of at most DEPTH, chosen by k alone;
+ * Order of summation: k is cut into equal pieces of at most DEPTH or DEEP, by k alone;
  * in each piece terms are fused one after another from zero, and pieces are added in
  * order. Packing, tile shape and edges do not show. So r may be cut anywhere into
  * smaller products without changing a bit, as long as no piece has a single row or
@@ -23,10 +23,13 @@
 #include "kern/simd.h"
 
 /* A panel of y, DEPTH x VECS * W, stays in L1 (on AVX-512 nearly) while tiles go down
- * HEIGHT rows of x, which stay in L2; DEPTH x WIDTH of y in L3. An operand of SMALL
- * bytes is in L2 wherever its elements lie, so that packing it does not pay; x whose
- * rows lie as the tile reads them is packed from LARGE bytes on, where L2 is small. */
+ * HEIGHT rows of x, which stay in L2; DEPTH x WIDTH of y in L3. With more than LONGEST
+ * terms it is DEEP x VECS * W and comes from L2, but r is passed over less often. An
+ * operand of SMALL bytes is in L2 wherever its elements lie: packing it does not pay.
+ * x whose rows lie as the tile reads them is packed from LARGE bytes on, where L2 is
+ * small. */
 enum { DEPTH = 256, HEIGHT = V_BYTES == 64 ? 128 : 96, WIDTH = 1536 };
+enum { DEEP = V_BYTES == 64 ? 384 : DEPTH, LONGEST = 4 * DEPTH };
 enum { SMALL = V_BYTES == 64 ? 1280 << 10 : 384 << 10 };
 enum { LARGE = V_BYTES == 64 ? INT32_MAX : 256 << 10 };
 
@@ -159,7 +162,8 @@ INLINE size_t depth_of(size_t k)
 {
     if (k <= DEPTH)
         return k;
-    const size_t pieces = (k + DEPTH - 1) / DEPTH;
+    const size_t most = k > LONGEST ? DEEP : DEPTH;
+    const size_t pieces = (k + most - 1) / most;
     const size_t depth = (k + pieces - 1) / pieces;
     return (depth + 7) / 8 * 8;
 }
@@ -238,9 +242,10 @@ static void run_rows(const gradc_matmul_task *t, T *x_pack, const T *packed, boo
     }
 }
 
-static void run_blocks(const gradc_matmul_task *t, bool x_packed, bool y_packed)
+static void run_blocks(const gradc_matmul_task *t, size_t depth, bool x_packed,
+                       bool y_packed)
 {
-    const size_t depth = depth_of(t->k), width = y_packed ? WIDTH : t->n;
+    const size_t width = y_packed ? WIDTH : t->n;
     T *const y_pack = t->scratch;
     const size_t y_width = y_packed ? vectors_up(min_size(width, t->n)) : 0;
     T *const x_pack = x_packed ? y_pack + depth * y_width : NULL;
@@ -297,12 +302,14 @@ INLINE const T *vector_of(const gradc_matmul_task *t, const vector_task *v)
     return t->scratch;
 }
 
-static void run_vector(const gradc_matmul_task *t)
+/* These take pieces of `depth` terms. */
+
+static void run_vector(const gradc_matmul_task *t, size_t depth)
 {
     vector_task v = as_vector(t);
     v.v = vector_of(t, &v);
     if (adds_rows(&v))
-        vector_sums(&v, depth_of(v.k));
+        vector_sums(&v, depth);
     else if (is_thin(&v))
         vector_thin(&v);
     else if (v.k <= TINY)
@@ -333,10 +340,10 @@ INLINE bool packs_y(const gradc_matmul_task *t)
     return t->y_col != 1 || (t->k * t->n * sizeof(T) > SMALL && t->m > ROWS);
 }
 
-static void run_matrix(const gradc_matmul_task *t)
+static void run_matrix(const gradc_matmul_task *t, size_t depth)
 {
-    if (t->k > DEPTH || t->m > HEIGHT || packs_x(t) || packs_y(t)) {
-        run_blocks(t, packs_x(t), packs_y(t));
+    if (t->k > depth || t->m > HEIGHT || packs_x(t) || packs_y(t)) {
+        run_blocks(t, depth, packs_x(t), packs_y(t));
         return;
     }
     /* small: the way through blocks takes as long as a product of 4x4 matrices */
@@ -384,9 +391,9 @@ static void run(const gradc_matmul_task *t)
     else if (t->k == 1)
         run_outer(t);
     else if (t->m == 1 || t->n == 1)
-        run_vector(t);
+        run_vector(t, depth_of(t->k));
     else
-        run_matrix(t);
+        run_matrix(t, depth_of(t->k));
 }
 
 /* ---- small products of a batch ---- */
@@ -443,9 +450,9 @@ static void part(const gradc_matmul_task *whole, size_t number, void *r)
         v.v = vector_of(&t, &v);
         vector_dots(&v, t.r);
     } else if (t.m == 1 || t.n == 1) {
-        run_vector(&t);
+        run_vector(&t, depth);
     } else {
-        run_matrix(&t);
+        run_matrix(&t, depth);
     }
 }
 

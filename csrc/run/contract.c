@@ -23,6 +23,7 @@ typedef struct matmul_step {
     size_t together;         /* matrices of a batch; 1: one after another */
     size_t rows, cols;       /* pieces of a matrix */
     size_t width, depth;     /* of a round; 0: none */
+    size_t deep, buffers;    /* rounds along k; packed parts of y in memory */
     size_t parts;            /* of a long sum; 0: not cut */
     size_t wave, run;        /* parts that are in memory at a time; of a task */
     size_t n_tasks, scratch; /* bytes of one worker */
@@ -44,6 +45,8 @@ static size_t unit_of(size_t unit, size_t other) { return other == 1 ? LANES : u
 
 static size_t most_pieces(size_t n, size_t unit) { return n < unit ? 1 : n / unit; }
 
+static size_t pieces_of(size_t n, size_t piece) { return (n + piece - 1) / piece; }
+
 /* A guess at the time of one product: of a call, and of arithmetic or memory. */
 static double nanoseconds(const gradc_matmul_task *t, size_t element)
 {
@@ -61,8 +64,8 @@ static void cut_matrix(matmul_step *s, size_t pieces)
     const bool thin = s->task.m == 1 || s->task.y_col != 1;
     const size_t wide = thin ? n : most_pieces(s->task.n, WIDE);
     s->cols = least(pieces, wide);
-    s->rows = least((pieces + s->cols - 1) / s->cols, m);
-    s->cols = least((pieces + s->rows - 1) / s->rows, n);
+    s->rows = least(pieces_of(pieces, s->cols), m);
+    s->cols = least(pieces_of(pieces, s->rows), n);
 }
 
 /* Along k, where r is small beside its operands. */
@@ -71,15 +74,15 @@ static bool cut_sum(matmul_step *s, size_t tasks)
     const gradc_matmul_task *t = &s->task;
     const double r = (double)t->m * (double)t->n;
     const size_t piece = s->table->piece(t);
-    const size_t parts = t->k > 0 ? (t->k + piece - 1) / piece : 0;
+    const size_t parts = t->k > 0 ? pieces_of(t->k, piece) : 0;
     const size_t fewest = t->m == 1 || t->n == 1 ? 2 : FEWEST;
     if (s->batch != 1 || parts < fewest || r * FEWEST > MOST_PARTS ||
         r * LEAST_GAIN > (double)t->k * (double)(t->m + t->n))
         return false;
     s->parts = parts;
     s->wave = least(parts, (size_t)(MOST_PARTS / r));
-    s->run = (s->wave + tasks - 1) / tasks;
-    s->n_tasks = (s->wave + s->run - 1) / s->run;
+    s->run = pieces_of(s->wave, tasks);
+    s->n_tasks = pieces_of(s->wave, s->run);
     return true;
 }
 
@@ -92,8 +95,9 @@ static bool cut_rounds(matmul_step *s, double ns)
         return false;
     const size_t height = s->task.m / TALL, most = s->task.m / ROWS;
     s->width = width, s->depth = depth;
+    s->deep = pieces_of(s->task.k, depth);
+    s->buffers = least(s->deep * pieces_of(s->task.n, width), 2);
     s->rows = least(height > FEW ? height : FEW, most);
-    s->cols = least(MOST, most_pieces(width, COLUMNS));
     s->n_tasks = s->rows;
     return true;
 }
@@ -113,11 +117,17 @@ static void cut(matmul_step *s)
         s->n_tasks = (size_t)((s->batch + s->each - 1) / s->each) * s->rows * s->cols;
 }
 
+/* Of the packed columns of y that a round reads. */
+static size_t packed_bytes(const matmul_step *s)
+{
+    return gradc_align((s->width + COLUMNS) * s->depth * s->element);
+}
+
 /* Scratch memory begins with what tasks share: parts of a sum, or columns of y. */
 static size_t shared_bytes(const matmul_step *s)
 {
     if (s->width > 0)
-        return gradc_align((s->width + COLUMNS) * s->depth * s->element);
+        return s->buffers * packed_bytes(s);
     return gradc_align(s->wave * s->task.m * s->task.n * sizeof(double));
 }
 
@@ -126,8 +136,7 @@ static size_t shared_bytes(const matmul_step *s)
 typedef struct matmul_call {
     const matmul_step *s;
     const gradc_frame *f;
-    size_t first, n; /* the parts in memory; or the first term of a round */
-    gradc_matmul_task round;
+    size_t first, n; /* the parts in memory; or the round, of so many */
 } matmul_call;
 
 /* The piece of the product `t` that belongs to task number `task`. */
@@ -272,60 +281,78 @@ static void run_sum(matmul_call *c)
     const gradc_matmul_task t = task_at(c, 0);
     for (; c->first < s->parts; c->first += c->n) {
         c->n = least(s->wave, s->parts - c->first);
-        gradc_pool_run((c->n + s->run - 1) / s->run, s->workers, run_parts, c);
+        gradc_pool_run(pieces_of(c->n, s->run), s->workers, run_parts, c);
         s->table->join(&t, c->first, c->n, c->f->scratch);
     }
 }
 
 /* ---- rounds ---- */
 
-static char *packed_at(const matmul_call *c) { return c->f->scratch; }
-
-static void run_pack(void *context, size_t task, unsigned worker)
+/* Where columns of y are packed: what one round reads lies beside what is packed for
+ * the next, so that tasks wait for each other once a round. */
+static char *packed_at(const matmul_call *c, size_t number)
 {
-    const matmul_call *c = context;
-    const matmul_step *s = c->s;
-    gradc_matmul_task t = c->round;
-    const size_t pieces = least(s->cols, most_pieces(t.n, COLUMNS));
-    const size_t j = gradc_edge(task, pieces, t.n, COLUMNS);
-    (void)worker;
-    t.n = gradc_edge(task + 1, pieces, t.n, COLUMNS) - j;
-    t.y = (const char *)t.y + (ptrdiff_t)j * t.y_col * (ptrdiff_t)s->element;
-    s->table->pack(&t, j, packed_at(c));
+    return c->f->scratch + (number % c->s->buffers) * packed_bytes(c->s);
 }
 
-static void run_rows(void *context, size_t task, unsigned worker)
+/* The part of the product that is round `number`: some terms of some columns. */
+static gradc_matmul_task round_at(const matmul_call *c, size_t number)
+{
+    const matmul_step *s = c->s;
+    const ptrdiff_t size = (ptrdiff_t)s->element;
+    const size_t j = number / s->deep * s->width, p = number % s->deep * s->depth;
+    gradc_matmul_task t = task_at(c, 0);
+    t.n = least(s->width, t.n - j);
+    t.k = least(s->depth, t.k - p);
+    t.x = (const char *)t.x + (ptrdiff_t)p * t.x_col * size;
+    t.y = (const char *)t.y + ((ptrdiff_t)p * t.y_row + (ptrdiff_t)j * t.y_col) * size;
+    t.r = (char *)t.r + (ptrdiff_t)j * size;
+    return t;
+}
+
+/* A task's share of what round `number` packs. */
+static void pack_share(const matmul_call *c, size_t number, size_t task)
+{
+    const matmul_step *s = c->s;
+    gradc_matmul_task t = round_at(c, number);
+    const size_t pieces = least(s->rows, most_pieces(t.n, COLUMNS));
+    if (task >= pieces)
+        return;
+    const size_t j = gradc_edge(task, pieces, t.n, COLUMNS);
+    t.n = gradc_edge(task + 1, pieces, t.n, COLUMNS) - j;
+    t.y = (const char *)t.y + (ptrdiff_t)j * t.y_col * (ptrdiff_t)s->element;
+    s->table->pack(&t, j, packed_at(c, number));
+}
+
+static void pack_first(void *context, size_t task, unsigned worker)
+{
+    (void)worker;
+    pack_share(context, 0, task);
+}
+
+static void run_round(void *context, size_t task, unsigned worker)
 {
     const matmul_call *c = context;
     const matmul_step *s = c->s;
     const ptrdiff_t size = (ptrdiff_t)s->element;
-    gradc_matmul_task t = c->round;
+    gradc_matmul_task t = round_at(c, c->first);
     const size_t i = gradc_edge(task, s->rows, t.m, ROWS);
     t.m = gradc_edge(task + 1, s->rows, t.m, ROWS) - i;
     t.x = (const char *)t.x + (ptrdiff_t)i * t.x_row * size;
     t.r = (char *)t.r + (ptrdiff_t)i * t.r_row * size;
     t.scratch = (char *)t.scratch + worker * s->scratch;
-    s->table->rows(&t, packed_at(c), c->first > 0);
+    s->table->rows(&t, packed_at(c, c->first), c->first % s->deep > 0);
+    if (c->first + 1 < c->n)
+        pack_share(c, c->first + 1, task);
 }
 
 static void run_rounds(matmul_call *c)
 {
     const matmul_step *s = c->s;
-    const ptrdiff_t size = (ptrdiff_t)s->element;
-    const gradc_matmul_task t = task_at(c, 0);
-    for (size_t j = 0; j < t.n; j += s->width)
-        for (size_t p = c->first = 0; p < t.k; p = c->first += s->depth) {
-            c->round = t;
-            c->round.n = least(s->width, t.n - j);
-            c->round.k = least(s->depth, t.k - p);
-            c->round.x = (const char *)t.x + (ptrdiff_t)p * t.x_col * size;
-            c->round.y = (const char *)t.y +
-                         ((ptrdiff_t)p * t.y_row + (ptrdiff_t)j * t.y_col) * size;
-            c->round.r = (char *)t.r + (ptrdiff_t)j * size;
-            const size_t pieces = least(s->cols, most_pieces(c->round.n, COLUMNS));
-            gradc_pool_run(pieces, s->workers, run_pack, c);
-            gradc_pool_run(s->rows, s->workers, run_rows, c);
-        }
+    c->n = s->deep * pieces_of(s->task.n, s->width);
+    gradc_pool_run(s->rows, s->workers, pack_first, c);
+    for (; c->first < c->n; c->first++)
+        gradc_pool_run(s->rows, s->workers, run_round, c);
 }
 
 static gradc_status run_matmul(const void *step, const gradc_frame *f)
