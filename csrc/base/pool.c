@@ -8,6 +8,7 @@
 #include "base/pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -51,6 +52,15 @@ static void pause_briefly(void)
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #endif
+}
+
+void gradc_pool_await(const atomic_size_t *value, size_t least)
+{
+    for (int i = 0; atomic_load(value) < least; i++)
+        if (i < SPINS)
+            pause_briefly();
+        else
+            sched_yield();
 }
 
 static size_t begin_of(const job *j, unsigned worker)

@@ -5,6 +5,7 @@
 #ifndef GRADC_BASE_POOL_H
 #define GRADC_BASE_POOL_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 enum { GRADC_MOST_WORKERS = 16 };
@@ -16,6 +17,9 @@ typedef void gradc_task_fn(void *context, size_t task, unsigned worker);
 /* Runs tasks 0 .. n-1 on at most `workers` threads, the caller's among them, and
  * returns when all are done. If the pool is busy the caller does all of them. */
 void gradc_pool_run(size_t n, unsigned workers, gradc_task_fn *run, void *context);
+
+/* Waits until other tasks, which run already, have brought `value` to `least`. */
+void gradc_pool_await(const atomic_size_t *value, size_t least);
 
 /* Where piece `i` begins if n is cut into `pieces`, at multiples of `unit`; there are
  * at least as many units, or one piece. */

@@ -25,13 +25,16 @@
 /* A panel of y, DEPTH x VECS * W, stays in L1 (on AVX-512 nearly) while tiles go down
  * HEIGHT rows of x, which stay in L2; DEPTH x WIDTH of y in L3. With more than LONGEST
  * terms it is DEEP x VECS * W and comes from L2, but r is passed over less often. An
- * operand of SMALL bytes is in L2 wherever its elements lie: packing it does not pay.
- * x whose rows lie as the tile reads them is packed from LARGE bytes on, where L2 is
- * small. */
+ * operand of SMALL bytes is in L2 wherever its elements lie: packing it for one task
+ * does not pay. y that tasks share is packed from SHARED bytes on, as panels in order
+ * and aligned come faster than rows far apart, for MANY rows of x or where x does not
+ * lie well either; so is x if its terms spread over SPREAD bytes, and from LARGE bytes
+ * on however it lies, where L2 is small. */
 enum { DEPTH = 256, HEIGHT = V_BYTES == 64 ? 128 : 96, WIDTH = 1536 };
 enum { DEEP = V_BYTES == 64 ? 384 : DEPTH, LONGEST = 4 * DEPTH };
 enum { SMALL = V_BYTES == 64 ? 1280 << 10 : 384 << 10 };
 enum { LARGE = V_BYTES == 64 ? INT32_MAX : 256 << 10 };
+enum { SHARED = 64 << 10, SPREAD = 384 << 10, MANY = 384 };
 
 typedef struct tile {
     size_t k;
@@ -364,9 +367,11 @@ static void run_matrix(const gradc_matmul_task *t, size_t depth)
 
 static bool rounds(const gradc_matmul_task *t, size_t *width, size_t *depth)
 {
+    const bool often = t->m >= MANY || t->x_col != 1;
     *width = min_size(WIDTH, t->n);
     *depth = depth_of(t->k);
-    return t->m > 1 && t->n > 1 && t->k > 1 && packs_y(t);
+    return t->m > 1 && t->n > 1 && t->k > 1 &&
+           (packs_y(t) || (often && t->k * t->n * sizeof(T) > SHARED));
 }
 
 static void pack(const gradc_matmul_task *t, size_t j, void *packed)
@@ -377,7 +382,8 @@ static void pack(const gradc_matmul_task *t, size_t j, void *packed)
 static void rows(const gradc_matmul_task *t, const void *packed, bool add)
 {
     const size_t far = t->x_col != 1 ? t->k * (size_t)labs(t->x_col) * sizeof(T) : 0;
-    const bool packs = far > SMALL || t->m * (size_t)labs(t->x_row) * sizeof(T) > LARGE;
+    const bool packs =
+        far > SPREAD || t->m * (size_t)labs(t->x_row) * sizeof(T) > LARGE;
     run_rows(t, packs ? t->scratch : NULL, packed, add);
 }
 

@@ -1,10 +1,11 @@
 /* contract.c -- matrix products: one kernel call for each pair of matrices.
  *
  * Large products are cut into tasks, by sizes and strides alone: a batch into runs of
- * matrices, a matrix of r into rows and columns; if y has to be packed, into rounds, in
+ * matrices, a matrix of r into rows and columns; if packing y pays, into rounds, in
  * which tasks first pack a part of y and then share it; a long sum of which r is small
  * into parts along k. None of this shows in the bits (kern.h). */
 #include <math.h>
+#include <stdatomic.h>
 
 #include "base/pool.h"
 #include "base/status.h"
@@ -23,7 +24,6 @@ typedef struct matmul_step {
     size_t together;         /* matrices of a batch; 1: one after another */
     size_t rows, cols;       /* pieces of a matrix */
     size_t width, depth;     /* of a round; 0: none */
-    size_t deep, buffers;    /* rounds along k; packed parts of y in memory */
     size_t parts;            /* of a long sum; 0: not cut */
     size_t wave, run;        /* parts that are in memory at a time; of a task */
     size_t n_tasks, scratch; /* bytes of one worker */
@@ -95,8 +95,6 @@ static bool cut_rounds(matmul_step *s, double ns)
         return false;
     const size_t height = s->task.m / TALL, most = s->task.m / ROWS;
     s->width = width, s->depth = depth;
-    s->deep = pieces_of(s->task.k, depth);
-    s->buffers = least(s->deep * pieces_of(s->task.n, width), 2);
     s->rows = least(height > FEW ? height : FEW, most);
     s->n_tasks = s->rows;
     return true;
@@ -117,17 +115,11 @@ static void cut(matmul_step *s)
         s->n_tasks = (size_t)((s->batch + s->each - 1) / s->each) * s->rows * s->cols;
 }
 
-/* Of the packed columns of y that a round reads. */
-static size_t packed_bytes(const matmul_step *s)
-{
-    return gradc_align((s->width + COLUMNS) * s->depth * s->element);
-}
-
 /* Scratch memory begins with what tasks share: parts of a sum, or columns of y. */
 static size_t shared_bytes(const matmul_step *s)
 {
     if (s->width > 0)
-        return s->buffers * packed_bytes(s);
+        return gradc_align((s->width + COLUMNS) * s->depth * s->element);
     return gradc_align(s->wave * s->task.m * s->task.n * sizeof(double));
 }
 
@@ -136,7 +128,7 @@ static size_t shared_bytes(const matmul_step *s)
 typedef struct matmul_call {
     const matmul_step *s;
     const gradc_frame *f;
-    size_t first, n; /* the parts in memory; or the round, of so many */
+    size_t first, n; /* the parts in memory */
 } matmul_call;
 
 /* The piece of the product `t` that belongs to task number `task`. */
@@ -288,71 +280,67 @@ static void run_sum(matmul_call *c)
 
 /* ---- rounds ---- */
 
-/* Where columns of y are packed: what one round reads lies beside what is packed for
- * the next, so that tasks wait for each other once a round. */
-static char *packed_at(const matmul_call *c, size_t number)
+/* What tasks that run at once share of a round. */
+typedef struct matmul_round {
+    const matmul_step *s;
+    gradc_matmul_task task; /* some terms of some columns */
+    bool add;               /* to r */
+    char *packed;           /* its part of y */
+    size_t pieces;
+    atomic_size_t begun, done; /* of the pieces */
+} matmul_round;
+
+/* Packs pieces that nobody has begun, then waits for those of others. */
+static void help_to_pack(matmul_round *c)
 {
-    return c->f->scratch + (number % c->s->buffers) * packed_bytes(c->s);
+    for (size_t i; (i = atomic_fetch_add(&c->begun, 1)) < c->pieces;) {
+        gradc_matmul_task t = c->task;
+        const size_t j = gradc_edge(i, c->pieces, t.n, COLUMNS);
+        t.n = gradc_edge(i + 1, c->pieces, t.n, COLUMNS) - j;
+        t.y = (const char *)t.y + (ptrdiff_t)j * t.y_col * (ptrdiff_t)c->s->element;
+        c->s->table->pack(&t, j, c->packed);
+        atomic_fetch_add(&c->done, 1);
+    }
+    gradc_pool_await(&c->done, c->pieces);
 }
 
-/* The part of the product that is round `number`: some terms of some columns. */
-static gradc_matmul_task round_at(const matmul_call *c, size_t number)
+static void run_rows(void *context, size_t task, unsigned worker)
 {
+    matmul_round *c = context;
     const matmul_step *s = c->s;
     const ptrdiff_t size = (ptrdiff_t)s->element;
-    const size_t j = number / s->deep * s->width, p = number % s->deep * s->depth;
-    gradc_matmul_task t = task_at(c, 0);
-    t.n = least(s->width, t.n - j);
-    t.k = least(s->depth, t.k - p);
-    t.x = (const char *)t.x + (ptrdiff_t)p * t.x_col * size;
-    t.y = (const char *)t.y + ((ptrdiff_t)p * t.y_row + (ptrdiff_t)j * t.y_col) * size;
-    t.r = (char *)t.r + (ptrdiff_t)j * size;
-    return t;
-}
-
-/* A task's share of what round `number` packs. */
-static void pack_share(const matmul_call *c, size_t number, size_t task)
-{
-    const matmul_step *s = c->s;
-    gradc_matmul_task t = round_at(c, number);
-    const size_t pieces = least(s->rows, most_pieces(t.n, COLUMNS));
-    if (task >= pieces)
-        return;
-    const size_t j = gradc_edge(task, pieces, t.n, COLUMNS);
-    t.n = gradc_edge(task + 1, pieces, t.n, COLUMNS) - j;
-    t.y = (const char *)t.y + (ptrdiff_t)j * t.y_col * (ptrdiff_t)s->element;
-    s->table->pack(&t, j, packed_at(c, number));
-}
-
-static void pack_first(void *context, size_t task, unsigned worker)
-{
-    (void)worker;
-    pack_share(context, 0, task);
-}
-
-static void run_round(void *context, size_t task, unsigned worker)
-{
-    const matmul_call *c = context;
-    const matmul_step *s = c->s;
-    const ptrdiff_t size = (ptrdiff_t)s->element;
-    gradc_matmul_task t = round_at(c, c->first);
+    help_to_pack(c);
+    gradc_matmul_task t = c->task;
     const size_t i = gradc_edge(task, s->rows, t.m, ROWS);
     t.m = gradc_edge(task + 1, s->rows, t.m, ROWS) - i;
     t.x = (const char *)t.x + (ptrdiff_t)i * t.x_row * size;
     t.r = (char *)t.r + (ptrdiff_t)i * t.r_row * size;
     t.scratch = (char *)t.scratch + worker * s->scratch;
-    s->table->rows(&t, packed_at(c, c->first), c->first % s->deep > 0);
-    if (c->first + 1 < c->n)
-        pack_share(c, c->first + 1, task);
+    s->table->rows(&t, c->packed, c->add);
 }
 
-static void run_rounds(matmul_call *c)
+/* The terms from p on of the columns from j on. */
+static void run_round(const matmul_call *call, size_t j, size_t p)
+{
+    const matmul_step *s = call->s;
+    const ptrdiff_t size = (ptrdiff_t)s->element;
+    gradc_matmul_task t = task_at(call, 0);
+    t.n = least(s->width, t.n - j);
+    t.k = least(s->depth, t.k - p);
+    t.x = (const char *)t.x + (ptrdiff_t)p * t.x_col * size;
+    t.y = (const char *)t.y + ((ptrdiff_t)p * t.y_row + (ptrdiff_t)j * t.y_col) * size;
+    t.r = (char *)t.r + (ptrdiff_t)j * size;
+    matmul_round c = {.s = s, .task = t, .add = p > 0, .packed = call->f->scratch};
+    c.pieces = least(MOST, most_pieces(t.n, COLUMNS));
+    gradc_pool_run(s->rows, s->workers, run_rows, &c);
+}
+
+static void run_rounds(const matmul_call *c)
 {
     const matmul_step *s = c->s;
-    c->n = s->deep * pieces_of(s->task.n, s->width);
-    gradc_pool_run(s->rows, s->workers, pack_first, c);
-    for (; c->first < c->n; c->first++)
-        gradc_pool_run(s->rows, s->workers, run_round, c);
+    for (size_t j = 0; j < s->task.n; j += s->width)
+        for (size_t p = 0; p < s->task.k; p += s->depth)
+            run_round(c, j, p);
 }
 
 static gradc_status run_matmul(const void *step, const gradc_frame *f)
