@@ -10,7 +10,10 @@ Every elementwise row of the op table is a function here too: ``pg.relu``,
 
 import importlib
 
-from pygradc import errors
+from pygradc import (
+    _operators,  # noqa: F401  (it completes Expr)
+    errors,
+)
 from pygradc._expr import Expr, value_of
 from pygradc._function import Function, function, grad_of, graph_text, var
 from pygradc._jacobian import Diagonal, hessian, jacobian

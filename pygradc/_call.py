@@ -6,6 +6,7 @@ described for them: a flat tuple of nodes ``(kind, what, keys, n)``, each before
 parts.
 """
 
+from functools import partial
 from itertools import repeat
 
 from pygradc._lib import address
@@ -20,6 +21,7 @@ from pygradc._replay import (
     Bound,
     Replay,
 )
+from pygradc._tree import keyed
 
 __all__ = ["CHANGED", "bound", "described", "replay", "static"]
 
@@ -31,7 +33,7 @@ def static(value):
     return STATIC, value, None, 0
 
 
-def described(structure, leaves=_ALL_ARRAYS):
+def described(structure, leaves=_ALL_ARRAYS, to_build=False):
     """Nodes of the tree `structure`.
 
     Parameters
@@ -39,6 +41,9 @@ def described(structure, leaves=_ALL_ARRAYS):
     structure : tree structure
     leaves : iterator, optional
         For each leaf its node, or None if it is the next array of the program.
+    to_build : bool
+        The tree is one of results: in place of the class of a dataclass stands what
+        makes one of a dict.
     """
     nodes, n_arrays = [], 0
 
@@ -53,6 +58,8 @@ def described(structure, leaves=_ALL_ARRAYS):
         else:
             kind, keys, parts = structure
             which = _kind_of(kind, keys)
+            if which == ATTRIBUTES and to_build:
+                kind = partial(keyed, kind)
             nodes.append((which, kind, keys, len(parts)))
             for part in parts:
                 add(part)

@@ -23,8 +23,8 @@ from pygradc._lib import (
 )
 
 # Dtype numbers each elementwise op takes.
-_TAKES = [frozenset(DTYPES.index(d) for d in row.dtypes) for row in ops()]
-_IS_TEST = [row.kind == "test" for row in ops()]
+TAKES = [frozenset(DTYPES.index(d) for d in row.dtypes) for row in ops()]
+IS_TEST = [row.kind == "test" for row in ops()]
 _POW = OPS["pow"]
 # what NumPy means by sums and products of bools
 _OF_BOOLS = {OPS["add"]: OPS["logical_or"], OPS["mul"]: OPS["logical_and"]}
@@ -33,7 +33,7 @@ _OF_BOOLS = {OPS["add"]: OPS["logical_or"], OPS["mul"]: OPS["logical_and"]}
 _unary, _binary = lib.gradc_unary, lib.gradc_binary
 
 # Python numbers that take a float operand's dtype without a further look
-_NUMBERS = (float, int)
+NUMBERS = (float, int)
 
 _SHAPE_MANY = 64  # elements shown by repr at most
 
@@ -48,7 +48,7 @@ class Expr:
         float64, float32, int64 or bool.
     """
 
-    __slots__ = ("graph", "id", "code", "_shape")
+    __slots__ = ("graph", "id", "code", "_shape", "_part")
     __array_priority__ = 1000
 
     def __init__(self, graph, node, code, shape=None):
@@ -56,6 +56,7 @@ class Expr:
         self.id = node
         self.code = code
         self._shape = shape
+        self._part = None  # what this is a view of: see _numpy/indexing.py
 
     # ---- what it is ----
 
@@ -126,7 +127,7 @@ class Expr:
     __hash__ = object.__hash__
 
     def __deepcopy__(self, memo):
-        return Expr(self.graph, self.id, self.code, self._shape)
+        return self.copy()
 
     # ---- asking for numbers ----
 
@@ -194,17 +195,16 @@ class Expr:
         return self.__array_function__(func, types, args, kwargs)
 
     def __getitem__(self, key):
-        from pygradc._numpy.indexing import get_item
+        from pygradc._numpy.indexing import get_part
 
-        return get_item(self, key)
+        return get_part(self, key)
 
     def __setitem__(self, key, value):
-        """Makes this handle stand for the array with the items replaced. Other handles,
-        and arrays this one was a view of, keep their value."""
-        from pygradc._numpy.indexing import set_item
+        """Makes this handle stand for the array with the items replaced, and those it
+        is a part of, by slices or integers, with it. Other handles keep their value."""
+        from pygradc._numpy.indexing import set_part
 
-        new = set_item(self, key, value)
-        self.id, self.code, self._shape = new.id, new.code, None
+        set_part(self, key, value)
 
 
 def expr(graph, node, code):
@@ -224,6 +224,7 @@ def value_of(x):
     Returns
     -------
     ndarray or NumPy scalar
+        A copy.
 
     Raises
     ------
@@ -242,8 +243,8 @@ def value_of(x):
     3.0
     """
     if not isinstance(x, Expr):
-        return np.asarray(x)[()]
-    return x.graph.value(x.id, "value_of")[()]
+        return np.array(x)[()]
+    return np.array(x.graph.value(x.id, "value_of"))[()]
 
 
 # ---- lifting and promotion ----
@@ -311,14 +312,14 @@ def convert(x, code):
 
 def _fitting(op, code):
     """The dtype number in which `op` is done on operands of dtype number `code`."""
-    if code in _TAKES[op]:
+    if code in TAKES[op]:
         return code
-    if _TAKES[op] == {BOOL}:
+    if TAKES[op] == {BOOL}:
         raise error(
             errors.UnsupportedError,
             f"{ops()[op].name}: only bools are supported on traced values",
         )
-    return I64 if code == BOOL and I64 in _TAKES[op] else F64
+    return I64 if code == BOOL and I64 in TAKES[op] else F64
 
 
 def promote(graph, values, op=None):
@@ -362,17 +363,17 @@ def _is_weak(value):
 def unary(op, x):
     """Elementwise op number `op` of Expr `x`."""
     code, graph = x.code, x.graph
-    if code not in _TAKES[op]:
+    if code not in TAKES[op]:
         code = _fitting(op, code)
         x = convert(x, code)
     node = _unary(graph.h, op, x.id) or check(graph.h)
-    return Expr(graph, node, BOOL if _IS_TEST[op] else code)
+    return Expr(graph, node, BOOL if IS_TEST[op] else code)
 
 
 def binary(op, x, y):
     """Elementwise op number `op` of `x` and `y`, one of which is an Expr."""
-    takes, node = _TAKES[op], 0
-    numbers = () if op == _POW else _NUMBERS
+    takes, node = TAKES[op], 0
+    numbers = () if op == _POW else NUMBERS
     if type(x) is Expr:
         graph, code = x.graph, x.code
         if type(y) is Expr:
@@ -385,16 +386,16 @@ def binary(op, x, y):
         if code < I64 and code in takes:
             node = _binary(graph.h, op, graph.scalar(x, code), y.id)
     if node:
-        return Expr(graph, node, BOOL if _IS_TEST[op] else code)
-    return _general_binary(op, x, y)
+        return Expr(graph, node, BOOL if IS_TEST[op] else code)
+    return general_binary(op, x, y)
 
 
-def _general_binary(op, x, y):
+def general_binary(op, x, y):
     """As `binary`, of operands that may have to be lifted or converted."""
     graph = x.graph if type(x) is Expr else graph_of(x, y)
     if op == _POW and type(y) is int and y >= 0 and _is_integer(x):
         return _integer_power(x, y)
-    if op == _POW and _is_weak(y) and y == int(y) and abs(y) <= 64:
+    if op == _POW and _is_weak(y) and abs(y) <= 64 and y == int(y):
         y = _structural(graph, x, int(y))
     (x, y), code = promote(graph, (x, y), None)
     if code == BOOL and op in _OF_BOOLS:
@@ -402,7 +403,7 @@ def _general_binary(op, x, y):
     fitting = _fitting(op, code)
     if fitting != code:
         x, y, code = convert(x, fitting), convert(y, fitting), fitting
-    result = BOOL if _IS_TEST[op] else code
+    result = BOOL if IS_TEST[op] else code
     return expr(graph, _binary(graph.h, op, x.id, y.id), result)
 
 
@@ -424,146 +425,3 @@ def _integer_power(x, n):
 
 def _is_integer(x):
     return type(x) is Expr and x.code == I64
-
-
-# ---- operators ----
-
-_OPERATORS = {
-    "add": "add",
-    "sub": "sub",
-    "mul": "mul",
-    "truediv": "div",
-    "floordiv": "floordiv",
-    "mod": "mod",
-    "pow": "pow",
-    "lt": "lt",
-    "le": "le",
-    "eq": "eq",
-    "ne": "ne",
-    "gt": "gt",
-    "ge": "ge",
-    "and": "logical_and",
-    "or": "logical_or",
-    "xor": "logical_xor",
-}
-_KNOWN = (Expr, bool, int, float, complex, np.ndarray, np.generic, list, tuple)
-
-
-def _operator(op):
-    takes = _TAKES[op]
-    numbers = () if op == _POW else _NUMBERS
-
-    def method(self, other):
-        kind, code, graph = type(other), self.code, self.graph
-        node = 0
-        if kind is Expr:
-            if other.code == code and code in takes and other.graph is graph:
-                node = _binary(graph.h, op, self.id, other.id)
-        elif kind in numbers:
-            if code < I64:
-                node = _binary(graph.h, op, self.id, graph.scalar(other, code))
-        elif not isinstance(other, _KNOWN):
-            return NotImplemented
-        if node:
-            return Expr(graph, node, BOOL if _IS_TEST[op] else code)
-        return _general_binary(op, self, other)
-
-    def reflected(self, other):
-        code, graph = self.code, self.graph
-        if type(other) in numbers and code < I64:
-            node = _binary(graph.h, op, graph.scalar(other, code), self.id)
-            if node:
-                return Expr(graph, node, BOOL if _IS_TEST[op] else code)
-        if not isinstance(other, _KNOWN):
-            return NotImplemented
-        return _general_binary(op, other, self)
-
-    return method, reflected
-
-
-for _name, _op in _OPERATORS.items():
-    _method, _reflected = _operator(OPS[_op])
-    setattr(Expr, f"__{_name}__", _method)
-    if _name not in ("lt", "le", "eq", "ne", "gt", "ge"):
-        setattr(Expr, f"__r{_name}__", _reflected)
-
-Expr.__neg__ = lambda self: unary(OPS["neg"], self)
-Expr.__pos__ = lambda self: self
-Expr.__abs__ = lambda self: unary(OPS["abs"], self)
-Expr.__invert__ = lambda self: unary(OPS["logical_not"], self)
-Expr.__matmul__ = lambda self, other: np.matmul(self, other)
-Expr.__rmatmul__ = lambda self, other: np.matmul(other, self)
-Expr.__divmod__ = lambda self, other: (self // other, self % other)
-Expr.__round__ = lambda self, digits=0: np.round(self, digits)
-
-
-# ---- methods that are NumPy functions of the same name ----
-
-_METHODS = (
-    "all any argmax argmin argsort clip cumprod cumsum diagonal dot "
-    "max mean min nonzero prod ptp ravel repeat round searchsorted squeeze std "
-    "sum swapaxes take trace var argpartition"
-).split()
-
-
-def _method_of(name):
-    function = getattr(np, name)
-
-    def method(self, *args, **kwargs):
-        return function(self, *args, **kwargs)
-
-    method.__name__ = name
-    method.__doc__ = f"As `numpy.{name}`."
-    return method
-
-
-for _name in _METHODS:
-    setattr(Expr, _name, _method_of(_name))
-
-
-def _astype(self, dtype, order="K", casting="unsafe", subok=True, copy=True):
-    """As `numpy.ndarray.astype`."""
-    return np.astype(self, dtype)
-
-
-def _reshape(self, *shape, order="C", copy=None):
-    """As `numpy.ndarray.reshape`."""
-    shape = shape[0] if len(shape) == 1 else shape
-    return np.reshape(self, shape, order=order)
-
-
-def _transpose(self, *axes):
-    """As `numpy.ndarray.transpose`."""
-    axes = axes[0] if len(axes) == 1 else axes
-    return np.transpose(self, axes or None)
-
-
-def _copy(self, order="C"):
-    """Another handle of the same value."""
-    return Expr(self.graph, self.id, self.code)
-
-
-def _flatten(self, order="C"):
-    """As `numpy.ndarray.flatten`."""
-    return np.ravel(self, order)
-
-
-def _conjugate(self):
-    """The value itself: it is real."""
-    return self
-
-
-def _compress(self, condition, axis=None, out=None):
-    """As `numpy.ndarray.compress`."""
-    return np.compress(condition, self, axis, out)
-
-
-def _fill(self, value):
-    """As `numpy.ndarray.fill`."""
-    self[...] = value
-
-
-Expr.astype, Expr.reshape, Expr.transpose = _astype, _reshape, _transpose
-Expr.copy, Expr.flatten, Expr.fill = _copy, _flatten, _fill
-Expr.compress = _compress
-Expr.conj = Expr.conjugate = _conjugate

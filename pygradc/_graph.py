@@ -35,6 +35,9 @@ STRUCTURAL = frozenset((0.0, 1.0, 2.0, -1.0, 0.5))
 # the function is harmless; larger ones are read when the trace is evaluated.
 COPIED_BYTES = 65536
 
+# Elements of those that are looked at to see whether they have been changed.
+_SAMPLE = 64
+
 
 # looked up once: every trace needs them
 _new, _free, _input = lib.gradc_graph_new, lib.gradc_graph_free, lib.gradc_input
@@ -107,7 +110,7 @@ class Graph:
         self.names = {}  # id -> name, of explicit variables
         self.depth = 0  # transforms under way
         self.values = {}  # id -> ndarray, of leaves and of what was evaluated
-        self.captured = {}  # id(array) -> (array, kept, node)
+        self.captured = {}  # id(array) -> (array, kept, node, sample)
         # Equal numbers are one node, as when they are constants of a recording: sums of
         # what they are factors of must have the same order there and here.
         self.scalars = {}  # (number, dtype number) -> node
@@ -149,16 +152,25 @@ class Graph:
             return self.scalar(float(array), F64)
         known = self.captured.get(id(array))
         if known is not None:
-            _, kept, x = known
-            if kept.nbytes > COPIED_BYTES or _same_bytes(kept, array):
+            _, kept, x, sample = known
+            if sample is not None:
+                _check_unchanged(kept, sample)
+            if sample is not None or _same_bytes(kept, array):
                 return x
         copy = self.recording or array.nbytes <= COPIED_BYTES
         kept = np.array(array, order="C") if copy else np.asarray(array, order="C")
         if copy and kept.dtype == bool:
             kept = np.asarray(kept.view(np.uint8) != 0)  # to NumPy all but 0 is True
         x = self.leaf(kept, DATA)
-        self.captured[id(array)] = (array, kept, x)
+        shared = not copy and array.flags.c_contiguous
+        self.captured[id(array)] = array, kept, x, _sample(kept) if shared else None
         return x
+
+    def check_captured(self):
+        """Raises ArgumentError if a captured array that was not copied has changed."""
+        for _, kept, _, sample in self.captured.values():
+            if sample is not None:
+                _check_unchanged(kept, sample)
 
     # ---- values ----
 
@@ -214,15 +226,10 @@ class Graph:
 
     def shape(self, x):
         info = self.describe(x)
-        return tuple(info.dim[0 : info.rank])
+        return tuple(info.dim[0 : info.rank]) if info.rank else ()
 
     def code(self, x):
         return self.describe(x).dtype
-
-    def is_scalar(self, x, code):
-        """Whether node `x` is 0-d and has dtype number `code`."""
-        info = self.describe(x)
-        return info.rank == 0 and info.dtype == code
 
     def role(self, x):
         return self.describe(x).role
@@ -272,6 +279,21 @@ def as_supported(array):
         f"arrays of {array.dtype} cannot take part in a trace: "
         "float64, float32, int64 and bool can",
     )
+
+
+def _sample(array):
+    """Some elements of a large contiguous array, as bytes."""
+    return array.reshape(-1)[:: array.size // _SAMPLE].tobytes()
+
+
+def _check_unchanged(array, sample):
+    if _sample(array) != sample:
+        raise error(
+            errors.ArgumentError,
+            f"an array of shape {array.shape} was changed after the function read it: "
+            "one of more than 64 kB is read when the trace is evaluated, so change a "
+            "copy, or let the function read one",
+        )
 
 
 def _same_bytes(a, b):

@@ -7,7 +7,7 @@ import numpy as np
 
 from pygradc import _tree, errors
 from pygradc._compress import Plan
-from pygradc._expr import Expr, expr, lift
+from pygradc._expr import Expr, convert, expr, lift
 from pygradc._lib import DATA, DEFERRED, error, lib
 from pygradc._program import (
     Program,
@@ -173,7 +173,7 @@ def _nested_jacobian(trace, y, x):
     """The Jacobian as an Expr: inside another trace."""
     graph = trace.graph
     if y.size == 0 or x.size == 0:
-        return lift(graph, np.zeros(y.shape + x.shape, y.dtype))
+        return lift(graph, np.zeros(y.shape + x.shape, x.dtype))
     plan = Plan(graph, y, x)
     side = y if plan.by_rows else x
     seed, line = _line(graph, y, x, plan.by_rows)
@@ -188,7 +188,7 @@ def _nested_jacobian(trace, y, x):
         lines = _scattered(lines, plan, y.size * x.size)
     elif not plan.by_rows:
         lines = lines.T
-    return lines.reshape(y.shape + x.shape)
+    return convert(lines.reshape(y.shape + x.shape), x.code)
 
 
 def _scattered(lines, plan, size):
@@ -220,7 +220,7 @@ def _seeded_program(trace, y, x):
 
 def _dense_jacobian(trace, y, x):
     if y.size == 0 or x.size == 0:
-        return np.zeros(y.shape + x.shape, y.dtype)
+        return np.zeros(y.shape + x.shape, x.dtype)
     plan, program, block, values = _seeded_program(trace, y, x)
     side, other = (y, x) if plan.by_rows else (x, y)
     n = plan.count
@@ -237,7 +237,7 @@ def _dense_jacobian(trace, y, x):
         result[plan.target] = lines.reshape(-1)[plan.source]
     else:
         result = lines if plan.by_rows else np.asarray(lines.T, order="C")
-    return result.reshape(y.shape + x.shape)
+    return result.reshape(y.shape + x.shape).astype(x.dtype, copy=False)
 
 
 def _diagonal_jacobian(trace, y, x):
@@ -251,7 +251,7 @@ def _diagonal_jacobian(trace, y, x):
     program = cached_program(("diagonal", trace.key, x.id, y.id), make)
     ones = np.ones(x.shape, x.dtype)
     (line,) = program([*[graph.values[i] for i in leaves], ones])
-    return Diagonal(line.reshape(y.shape))
+    return Diagonal(line.reshape(y.shape).astype(x.dtype, copy=False))
 
 
 def _jacobian(trace, y, x, dense):
@@ -283,6 +283,7 @@ def _jacobians(function, argnums, dense):
         trace = Trace(function, args, kwargs, wanted)
         outputs = _tree.map_leaves(lambda out: _float_output(trace, out), trace.out)
         trace.key = trace.graph.key()  # of all outputs, constant ones too
+        trace.graph.check_captured()
 
         def of_output(y):
             found = iter([_jacobian(trace, y, x, dense) for x in trace.xs])
@@ -312,10 +313,11 @@ def jacobian(function, argnums=0):
     Returns
     -------
     callable
-        Returns an ndarray of shape ``output.shape + input.shape`` for each output and
-        each differentiated leaf; a `Diagonal`, which keeps n numbers instead of n², if
-        each output element depends on the input element in its own place alone. Inside
-        another transform the result is always a dense traced array.
+        Returns an ndarray of shape ``output.shape + input.shape`` and, as a gradient,
+        of the input's dtype for each output and each differentiated leaf; a `Diagonal`,
+        which keeps n numbers instead of n², if each output element depends on the input
+        element in its own place alone. Inside another transform the result is always a
+        dense traced array.
 
     Raises
     ------
@@ -355,7 +357,8 @@ def hessian(function, argnums=0):
     Returns
     -------
     callable
-        Returns an ndarray of shape ``input.shape + input.shape``.
+        Returns an ndarray of shape ``input.shape + input.shape``; of a tree, a tree of
+        trees of them.
 
     Raises
     ------

@@ -235,7 +235,7 @@ class Recording:
             self.program,
             described(structure, iter(take)),
             self.captured,
-            described(self.structure, iter(give)),
+            described(self.structure, iter(give), to_build=True),
         )
 
     def __call__(self, arrays):

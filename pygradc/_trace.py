@@ -143,7 +143,8 @@ class Trace:
         self.structures.append(Ellipsis)
         x = self._fresh(arg, _DIFFERENTIATED)
         self.xs.append(x)
-        return x
+        # another handle, since the function may assign to what it is given
+        return Expr(x.graph, x.id, x.code, x._shape)
 
     def _differentiated_tree(self, arg, i):
         leaves = []
@@ -156,7 +157,7 @@ class Trace:
             self.sources.append(x)
             own.append(self._fresh(x, _DIFFERENTIATED))
         self.xs += own
-        return _tree.unflatten(structure, iter(own))
+        return _tree.unflatten(structure, iter([x.copy() for x in own]))
 
     def _fresh(self, x, role):
         """A variable that stands for `x` alone."""
@@ -228,6 +229,8 @@ class Trace:
         if not self.outermost:
             nodes = wanted + extend(*args)
             return [settled(graph, n, self.level) for n in nodes]
+        if graph.captured:
+            graph.check_captured()
         key = graph.key(), *key, *wanted
         program = cached_program(key, self._program, wanted, extend, args)
         return program(list(map(graph.values.__getitem__, graph.leaves)))

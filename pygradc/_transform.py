@@ -9,7 +9,7 @@ from pygradc._expr import Expr, graph_of, lift
 from pygradc._graph import as_supported, plain
 from pygradc._lib import error
 from pygradc._program import Program, cached_program, jvp_nodes, vjp_nodes
-from pygradc._trace import Trace, bare, differentiable_array, like, positions
+from pygradc._trace import Trace, differentiable_array, like, positions
 
 
 def _rebuilt(trace, where, argnums, values):
@@ -137,7 +137,7 @@ def _concrete(trace, tree):
         _tree.check_leaf(x, "has_aux: the function returned")
         if not isinstance(x, Expr):
             return x
-        return bare(trace.graph.value(x.id))
+        return np.array(trace.graph.value(x.id))[()]  # it may be an argument's memory
 
     return _tree.map_leaves(each, tree)
 
@@ -192,13 +192,8 @@ def jvp(function, primals, tangents):
             )
     primals = tuple(primals)
     trace = Trace(function, primals, {}, tuple(range(len(primals))))
-    directions = []
-    _tree.flatten(tuple(tangents), directions)
-    if len(directions) != len(trace.xs):
-        raise error(
-            errors.ShapeError,
-            f"jvp: {len(directions)} tangents for {len(trace.xs)} inputs",
-        )
+    structure = tuple, None, tuple(trace.structures)
+    directions = _tree.leaves_like(structure, tangents, "jvp: tangents")
     graph = trace.graph
     txs = []
     for i, (x, t) in enumerate(zip(trace.xs, directions, strict=True)):
@@ -264,13 +259,7 @@ def vjp(function, *primals):
     pull, kept = _pulling_program(trace, ys) if trace.outermost else (None, None)
 
     def pullback(cotangent):
-        given = []
-        _tree.flatten(cotangent, given)
-        if len(given) != len(ys):
-            raise error(
-                errors.ShapeError,
-                f"vjp: {len(given)} cotangents for {len(ys)} outputs",
-            )
+        given = _tree.leaves_like(structure, cotangent, "vjp: the cotangent")
         given = [_cotangent(y, d) for y, d in zip(ys, given, strict=True)]
         other = graph_of(*given)
         if pull is not None and other is not None:

@@ -41,6 +41,42 @@ def flatten(tree, leaves):
     return Ellipsis
 
 
+def leaves_like(structure, tree, what):
+    """Leaves of `tree` in the order of `structure`, whose containers and keys it must
+    have. Lists and tuples may stand for each other.
+
+    Raises
+    ------
+    ShapeError
+        `tree`, which the error calls `what`, has another structure.
+    """
+    if structure is Ellipsis and not is_tree(tree) and tree is not None:
+        return [tree]
+    if structure is None and tree is None:
+        return []
+    if structure in (None, Ellipsis):
+        wanted = "None" if structure is None else "an array or a number"
+        raise _unlike(what, f"is a {type(tree).__name__} where {wanted} belongs")
+    kind, keys, parts = structure
+    in_order = keys is None or keys == "fields"
+    if not isinstance(tree, (tuple, list) if in_order else kind):
+        name = type(tree).__name__
+        raise _unlike(what, f"is a {name}, and must be a {kind.__name__}")
+    own = children(tree)
+    keys = range(len(parts)) if in_order else keys
+    if set(own) != set(keys):
+        raise _unlike(what, f"has the parts {list(own)}, and must have {list(keys)}")
+    return [
+        leaf
+        for key, part in zip(keys, parts, strict=True)
+        for leaf in leaves_like(part, own[key], f"{what}[{key!r}]")
+    ]
+
+
+def _unlike(what, why):
+    return error(errors.ShapeError, f"{what} {why}")
+
+
 def _field_names(kind):
     """Names of the fields of a dataclass."""
     from dataclasses import fields  # by now imported; few programs need it
@@ -97,14 +133,24 @@ def builder(structure, start=0):
         return lambda leaves: kind(*[build(leaves) for build in parts_of]), count
 
     def by_key(leaves):
-        return kind(
-            **{k: build(leaves) for k, build in zip(keys, parts_of, strict=True)}
+        return keyed(
+            kind, {k: build(leaves) for k, build in zip(keys, parts_of, strict=True)}
         )
 
-    def as_dict(leaves):
-        return {k: build(leaves) for k, build in zip(keys, parts_of, strict=True)}
+    return by_key, count
 
-    return as_dict if kind is dict else by_key, count
+
+def keyed(kind, parts):
+    """A dict, or a dataclass with these fields. What the latter's constructor makes of
+    the fields it takes is overwritten: they are what it made of them before."""
+    if kind is dict:
+        return parts
+    from dataclasses import fields  # as in `_field_names`
+
+    made = kind(**{f.name: parts[f.name] for f in fields(kind) if f.init})
+    for name, part in parts.items():
+        object.__setattr__(made, name, part)
+    return made
 
 
 def unflatten(structure, leaves):
@@ -124,8 +170,7 @@ def _next_tree(structure, leaves):
         return kind(parts)
     if keys == "fields":
         return kind(*parts)
-    parts = dict(zip(keys, parts, strict=True))
-    return parts if kind is dict else kind(**parts)
+    return keyed(kind, dict(zip(keys, parts, strict=True)))
 
 
 def map_leaves(function, tree):

@@ -150,7 +150,7 @@ class _Batch:
         self.sources.append(x)
         self.axes.append(axis)
         self.xs.append(Expr(graph, graph.input(code, shape, role | DEFERRED), code))
-        return self.xs[-1]
+        return self.xs[-1].copy()
 
     def results(self, out_axes):
         """What the mapped function returns."""
@@ -168,6 +168,7 @@ class _Batch:
     def _run(self, ys, axes):
         """Values of the batched `ys`, by the program of this trace."""
         graph, leaves = self.graph, list(self.graph.leaves)
+        graph.check_captured()
         ids = [x.id for x in self.xs] + [y.id for y in ys]
         key = ("vmap", graph.key(), self.size, *self.axes, *axes, *ids)
 

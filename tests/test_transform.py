@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import threading
 from collections import namedtuple
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -47,6 +47,66 @@ def test_named_tuples_and_dataclasses_are_trees():
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@dataclass
+class Doubled:
+    w: np.ndarray
+    n: int = field(init=False)
+
+    def __post_init__(self):
+        self.w = 2 * self.w
+        self.n = 3.0
+
+
+def test_dataclasses_are_rebuilt_as_they_were():
+    def f(p):
+        return np.sum(p.w) * p.n, p
+
+    for transform in (pg.grad(f, has_aux=True), pg.jit(pg.grad(f, has_aux=True))):
+        slope, same = transform(Doubled(np.ones(2)))
+        np.testing.assert_array_equal(slope.w, [3, 3])
+        assert slope.n == 4
+        np.testing.assert_array_equal(same.w, [2, 2])
+        assert same.n == 3
+
+
+def test_directions_and_cotangents_are_matched_by_key():
+    def f(d):
+        return {"x": d["a"] * 2 + d["b"][0] * 10, "y": d["a"]}
+
+    value, slope = pg.jvp(f, ({"a": 1.0, "b": [2.0]},), ({"b": (0.0,), "a": 1.0},))
+    assert value == {"x": 22, "y": 1}
+    assert slope == {"x": 2, "y": 1}
+    pull = pg.vjp(f, {"a": 1.0, "b": [2.0]})[1]
+    assert pull({"y": 0.0, "x": 1.0}) == ({"a": 2, "b": [10]},)
+
+
+@pytest.mark.parametrize(
+    ("tangent", "words"),
+    [
+        ({"a": 1.0}, r"jvp: tangents\[0\] has the parts \['a'\], and must have"),
+        ({"a": 1.0, "b": [1.0, 2.0]}, r"\[0\]\['b'\] has the parts \[0, 1\], and"),
+        ({"a": [1.0], "b": [1.0]}, r"\['a'\] is a list where an array or a number"),
+        ({"a": 1.0, "b": 1.0}, r"\['b'\] is a float, and must be a list"),
+        ([1.0, 1.0], r"tangents\[0\] is a list, and must be a dict"),
+        ({"a": None, "b": [1.0]}, r"\['a'\] is a NoneType where"),
+    ],
+)
+def test_a_direction_of_another_structure_is_refused(tangent, words):
+    with pytest.raises(pg.errors.ShapeError, match=words):
+        pg.jvp(lambda d: d["a"] * d["b"][0], ({"a": 1.0, "b": [2.0]},), (tangent,))
+
+
+def test_a_jacobian_has_the_dtype_of_its_argument():
+    for narrow, wide in ((np.float32, np.float64), (np.float64, np.float32)):
+        x = np.ones(2, narrow)
+        for w in (np.ones((3, 2), wide), np.ones((1, 2), wide)):
+            j = pg.jacobian(lambda x, w: (w @ x).astype(w.dtype))
+            got = [j(x, w), pg.jit(j)(x, w)]
+            assert {j.dtype for j in got} == {x.dtype}
+            np.testing.assert_array_equal(got[0], w)
+        assert pg.jacobian(lambda x, w: w[0] * x)(x, w).dtype == x.dtype
+
+
 @pytest.mark.parametrize("shape", [(), (3,), (2, 0), (2, 3)])
 def test_gradient_has_the_dtype_and_shape_of_its_input(dtype, shape):
     x = np.full(shape, 0.5, dtype)

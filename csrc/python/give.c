@@ -100,9 +100,7 @@ static PyObject *build(const node **at, PyObject *const *made)
     PyObject *items = build_dict(t, at, made);
     if (t->kind == MAPPING || items == NULL)
         return items;
-    PyObject *none = PyTuple_New(0);
-    PyObject *r = none ? PyObject_Call(t->what, none, items) : NULL;
-    Py_XDECREF(none);
+    PyObject *r = PyObject_CallFunctionObjArgs(t->what, items, NULL);
     Py_DECREF(items);
     return r;
 }

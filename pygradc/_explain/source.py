@@ -59,7 +59,7 @@ class Source:
         """Names of the arrays the function brought along, by id of their node."""
         named = _surroundings(self.function)
         found, taken = {}, set(self.variables)
-        for array, _, node in self.graph.captured.values():
+        for array, _, node, _ in self.graph.captured.values():
             name = named.get(id(array))
             if name is None or name in taken:
                 name = next(f"c{i}" for i in range(1, 9999) if f"c{i}" not in taken)

@@ -85,7 +85,7 @@ def array(values, dtype=None, ndmin=0):
         x = exprs[0] if len(exprs) == 1 else join(graph, exprs, 0, code)
         x = reshape_to(x, (*shape, *part))
     else:
-        x = exprs[0]
+        x = exprs[0].copy()
     if x.ndim < ndmin:
         x = reshape_to(x, (1,) * (ndmin - x.ndim) + x.shape)
     return x if dtype is None else x.astype(dtype)

@@ -131,13 +131,13 @@ implements_ufunc(np.bitwise_and)(_bitwise(_and, "bitwise_and"))
 implements_ufunc(np.bitwise_or)(_bitwise(_or, "bitwise_or"))
 implements_ufunc(np.bitwise_xor)(_bitwise(_xor, "bitwise_xor"))
 implements_ufunc(np.invert)(_bitwise(_xor, "invert"))
-implements_ufunc(np.positive, np.conjugate)(lambda x: x)
+implements_ufunc(np.positive, np.conjugate)(lambda x: x.copy())
 implements_ufunc(np.fabs)(lambda x: unary(OPS["abs"], floating(x)))
 
 
 def _integral(op):
     """Rounding, which leaves integers and bools as they are."""
-    return lambda x: x if x.code >= I64 else unary(op, x)
+    return lambda x: x.copy() if x.code >= I64 else unary(op, x)
 
 
 for _name in ("ceil", "floor", "trunc"):

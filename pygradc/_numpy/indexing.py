@@ -1,5 +1,7 @@
 """Indexing of traced values, for reading and for assignment."""
 
+import itertools
+
 import numpy as np
 
 from pygradc import errors
@@ -242,12 +244,52 @@ def _arranged(r, n_lead, entries):
     return reshape_to(transpose(r, order), shape)
 
 
-def get_item(x, key):
-    """x[key]."""
+# ---- parts, which assignment goes through ----
+
+
+def get_part(x, key):
+    """x[key]; if that is a view in NumPy, it remembers what it is a part of: the array,
+    the key, and the id of the array when it was taken."""
     entries = _entries(x, key)
-    if _is_basic(entries):
-        return _basic(x, entries)
-    return _advanced(x, entries)
+    if not _is_basic(entries):
+        return _advanced(x, entries)
+    r = _basic(x, entries)
+    if r.shape:
+        r._part = x, key, x.id
+    return r
+
+
+def _wholes(x):
+    """`x`, what it is a part of, what that is a part of, and so on."""
+    chain = [x]
+    while (part := chain[-1]._part) is not None:
+        chain.append(part[0])
+    return chain
+
+
+def set_part(x, key, value):
+    """x[key] = value, for `x` and all it is a part of."""
+    if type(value) is Expr and _is_now(value, x, key):
+        return  # x[key] += y has assigned it by now
+    chain = _wholes(x)
+    for inner, whole in zip(chain[-2::-1], chain[:0:-1], strict=True):
+        _, where, seen = inner._part
+        if whole.id != seen:  # it was assigned to since
+            now = get_part(whole, where)
+            inner.id, inner._part = now.id, now._part
+    x.id = set_item(x, key, value).id
+    for inner, whole in itertools.pairwise(chain):
+        where = inner._part[1]
+        whole.id = set_item(whole, where, inner).id
+        inner._part = whole, where, whole.id
+
+
+def _is_now(value, x, key):
+    """Whether `value` is x[key] by name and number."""
+    whole, where, seen = value._part or (None, None, 0)
+    if whole is not x or seen != x.id:
+        return False
+    return where is key or (type(where) is type(key) is slice and where == key)
 
 
 def _is_passed_over(k):
@@ -261,7 +303,7 @@ def _is_static(k):
 
 
 def set_item(x, key, value):
-    """`x` with x[key] = value."""
+    """`x` with x[key] = value, of the same dtype and shape."""
     if isinstance(key, Expr) and key.code == BOOL and np.ndim(value) == 0:
         return _set_masked(x, key, value)
     entries = _entries(x, key)

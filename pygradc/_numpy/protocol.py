@@ -110,6 +110,11 @@ def not_given(**options):
 # ---- functions ----
 
 
+# What NumPy, too, gives back as it was. Others return arrays of their own, so that what
+# is assigned to the result does not show in the argument.
+_GIVE_BACK = {np.real, np.real_if_close, np.atleast_1d, np.atleast_2d, np.atleast_3d}
+
+
 def apply_function(self, func, types, args, kwargs):
     """What NumPy calls for one of its functions that are no ufuncs."""
     own = _functions.get(func)
@@ -130,7 +135,11 @@ def apply_function(self, func, types, args, kwargs):
     except (IndexError, TypeError, ValueError) as why:
         # From NumPy, which was asked where the elements go.
         raise _renamed(func.__name__, why) from why
-    return result if out is None else _written(func.__name__, result, out)
+    if out is not None:
+        return _written(func.__name__, result, out)
+    if args and result is args[0] and func not in _GIVE_BACK:
+        return result.copy()
+    return result
 
 
 def _renamed(name, why):
