@@ -144,7 +144,7 @@ class Expr:
         value = self._number(
             "a plain array",
             "np.stack or pygradc.numpy.array to build one, "
-            "pygradc.numpy.zeros to assign into one",
+            "pygradc.numpy.zeros to assign into one, M @ x for M.dot(x)",
         )
         return np.array(value, dtype=dtype, copy=copy)
 
@@ -178,7 +178,7 @@ class Expr:
         return complex(float(self))
 
     def __format__(self, spec):
-        return format(value_of(self), spec) if spec else repr(self)
+        return format(known(self), spec) if spec else repr(self)
 
     # ---- NumPy's protocols ----
 
@@ -242,9 +242,15 @@ def value_of(x):
     >>> pg.grad(lambda x: x * float(pg.value_of(x)))(3.0).item()
     3.0
     """
+    return np.array(known(x, "value_of"))[()]
+
+
+def known(x, what="a concrete value"):
+    """As `value_of`, but perhaps memory that others read: to look at, not to change. An
+    error says that `what` was asked for."""
     if not isinstance(x, Expr):
-        return np.array(x)[()]
-    return np.array(x.graph.value(x.id, "value_of"))[()]
+        return np.asarray(x)[()]
+    return x.graph.value(x.id, what)[()]
 
 
 # ---- lifting and promotion ----

@@ -153,6 +153,11 @@ for _name in _METHODS:
 
 def _astype(self, dtype, order="K", casting="unsafe", subok=True, copy=True):
     """As `numpy.ndarray.astype`."""
+    if not np.can_cast(self.dtype, dtype, casting):
+        raise error(
+            errors.DTypeError,
+            f"astype: {self.dtype} cannot become {np.dtype(dtype)} by {casting!r}",
+        )
     return np.astype(self, dtype)
 
 

@@ -88,6 +88,13 @@ def level_of(graph):
     return LEVELS[graph.depth] if graph.depth < len(LEVELS) else None
 
 
+# An argument of another graph; whether that has explicit variables.
+_FOREIGN = {
+    False: "an argument belongs to a trace that has ended",
+    True: "an argument is a variable of the explicit graph: use grad_of, or a number",
+}
+
+
 class Trace:
     """One call of a transform: its graph, and the leaves it differentiates.
 
@@ -165,7 +172,7 @@ class Trace:
         role |= self.level or 0
         if type(x) is Expr:
             if x.graph is not graph:
-                raise errors.GraphError("an argument belongs to a trace that has ended")
+                raise error(errors.GraphError, _FOREIGN[bool(x.graph.names)])
             return Expr(graph, lib.gradc_ident(graph.h, x.id, role), x.code, x._shape)
         shape = x.shape
         if shape and not x.flags.c_contiguous:

@@ -311,3 +311,44 @@ def test_programs_are_dropped_by_threads_at_once():
         pg._program.MOST_PROGRAMS = before
         sys.setswitchinterval(interval)
     assert not wrong
+
+
+# ---- what is said ----
+
+
+@pytest.mark.parametrize(
+    ("attempt", "kind", "words"),
+    [
+        (
+            lambda: pg.grad(lambda x: x * 2)(pg.var("a")),
+            pg.errors.GraphError,
+            "a variable of the explicit graph: use grad_of",
+        ),
+        (
+            lambda: pg.jit(lambda x: x[np.nonzero(x)])(np.ones(3)),
+            pg.errors.ConcretizationError,
+            "a concrete value was asked of",
+        ),
+        (
+            lambda: pg.grad(lambda x: np.sum(Z.dot(x)))(np.ones(4)),
+            pg.errors.ConcretizationError,
+            r"M @ x for M\.dot\(x\)",
+        ),
+        (
+            lambda: pg.jit(lambda x: x.astype(int, casting="safe"))(np.ones(3)),
+            pg.errors.DTypeError,
+            "astype: float64 cannot become int64 by 'safe'",
+        ),
+    ],
+)
+def test_errors_name_the_way_out(attempt, kind, words):
+    with pytest.raises(kind, match=words):
+        attempt()
+
+
+@pytest.mark.parametrize("power", [np.inf, -np.inf, float("inf"), 1000])
+def test_powers_of_exponents_without_end(power):
+    x = np.array([0.5, 1.0, 1.25])
+    for f in (lambda x: x**power, lambda x: np.power(x, power)):
+        np.testing.assert_array_equal(np.isfinite(f(x)), np.isfinite(pg.jit(f)(x)))
+        np.testing.assert_allclose(pg.jit(f)(x), f(x), rtol=1e-15)

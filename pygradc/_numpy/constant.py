@@ -6,7 +6,7 @@ positions, whose number depends on the values, are plain arrays.
 
 import numpy as np
 
-from pygradc._expr import Expr, graph_of, lift, promote, value_of
+from pygradc._expr import Expr, graph_of, known, lift, promote
 from pygradc._lib import I64, OPS
 from pygradc._numpy.protocol import implements
 from pygradc._numpy.shaping import constant
@@ -88,17 +88,17 @@ def array_equiv(a1, a2):
 def nonzero(a):
     if a.ndim == 0:
         raise TypeError("a 0-d array has no positions: use np.atleast_1d")
-    return np.nonzero(value_of(a))
+    return np.nonzero(known(a))
 
 
 @implements(np.argwhere)
 def argwhere(a):
-    return np.argwhere(value_of(a))
+    return np.argwhere(known(a))
 
 
 @implements(np.flatnonzero)
 def flatnonzero(a):
-    return np.flatnonzero(value_of(a))
+    return np.flatnonzero(known(a))
 
 
 @implements(np.result_type)

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from pygradc import errors
-from pygradc._expr import Expr, convert, expr, lift, value_of
+from pygradc._expr import Expr, convert, expr, known, lift
 from pygradc._lib import BOOL, I64, check, error, lib
 from pygradc._numpy.elementwise import where
 from pygradc._numpy.protocol import (
@@ -309,7 +309,7 @@ def set_item(x, key, value):
     entries = _entries(x, key)
     if _is_basic(entries):
         return _set_slices(x, entries, lift(x.graph, value, x.code))
-    bare = tuple(value_of(k) if isinstance(k, Expr) else k for k in _as_tuple(key))
+    bare = tuple(known(k) if isinstance(k, Expr) else k for k in _as_tuple(key))
     try:
         positions = np.arange(x.size).reshape(x.shape)[bare]
     except IndexError as why:
@@ -404,7 +404,7 @@ def take_along_axis(arr, indices, axis=-1):
 def unravel_index(indices, shape, order="C"):
     """Of known indices plain arrays; others may count from the end, too."""
     if not is_deferred(indices):
-        return np.unravel_index(value_of(indices), shape, order)
+        return np.unravel_index(known(indices), shape, order)
     size = int(np.prod(shape, dtype=np.int64))
     places = np.unravel_index(np.arange(size), shape, order)
     return tuple(take_flat(lift(indices.graph, p), indices) for p in places)
@@ -415,7 +415,7 @@ def elements_along(x, positions, axis):
     checked."""
     places = np.arange(x.size).reshape(x.shape)
     if not is_deferred(positions):
-        return take_flat(x, np.take_along_axis(places, value_of(positions), axis))
+        return take_flat(x, np.take_along_axis(places, known(positions), axis))
     first = places[(slice(None),) * axis + (slice(1),)]
     step = int(np.prod(x.shape[axis + 1 :], dtype=np.int64))
     return take_flat(x, first + positions * step)
@@ -430,7 +430,7 @@ def add_at(a, indices, b):
             "np.add.at: a traced value cannot be added into a plain array: use "
             "pygradc.numpy.zeros",
         )
-    key = tuple(value_of(k) if isinstance(k, Expr) else k for k in _as_tuple(indices))
+    key = tuple(known(k) if isinstance(k, Expr) else k for k in _as_tuple(indices))
     positions = np.asarray(np.arange(a.size).reshape(a.shape)[key])
     b = convert(broadcast_to(lift(a.graph, b, a.code), positions.shape), a.code)
     a[...] = a + _spread(b, positions, a)

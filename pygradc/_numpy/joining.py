@@ -3,7 +3,7 @@
 import numpy as np
 
 from pygradc import errors
-from pygradc._expr import Expr, convert, expr, graph_of, lift, promote, value_of
+from pygradc._expr import Expr, convert, expr, graph_of, known, lift, promote
 from pygradc._lib import error, lib
 from pygradc._numpy.protocol import implements, not_given, traced
 from pygradc._numpy.shaping import (
@@ -131,7 +131,7 @@ def insert(arr, obj, values, axis=None):
     graph = graph_of(arr, values)
     arr = lift(graph, arr)
     values = convert(lift(graph, values), arr.code)
-    obj = value_of(obj) if isinstance(obj, Expr) else obj
+    obj = known(obj) if isinstance(obj, Expr) else obj
     positions = np.insert(
         np.arange(arr.size).reshape(arr.shape),
         obj,
@@ -144,7 +144,7 @@ def insert(arr, obj, values, axis=None):
 
 @implements(np.delete)
 def delete(arr, obj, axis=None):
-    obj = value_of(obj) if isinstance(obj, Expr) else obj
+    obj = known(obj) if isinstance(obj, Expr) else obj
     arr = traced(arr)
     if axis is None:
         return take_flat(arr, np.delete(np.arange(arr.size), obj))
@@ -158,14 +158,14 @@ def _rows_at(x, index, axis):
 @implements(np.compress)
 def compress(condition, a, axis=None, out=None):
     not_given(out=out)
-    index = np.flatnonzero(value_of(condition))
+    index = np.flatnonzero(known(condition))
     a = ravel(a) if axis is None else a
     return _rows_at(a, index, 0 if axis is None else axis)
 
 
 @implements(np.repeat)
 def repeat(a, repeats, axis=None):
-    repeats = np.asarray(value_of(repeats))
+    repeats = np.asarray(known(repeats))
     if axis is None:
         a, axis = ravel(a), 0
     axis = axis_index(axis, a.ndim, "repeat")

@@ -4,7 +4,7 @@ diagonals. All are views, and joins of views."""
 import numpy as np
 
 from pygradc import errors
-from pygradc._expr import Expr, expr, value_of
+from pygradc._expr import Expr, expr, known
 from pygradc._lib import error, lib
 from pygradc._numpy.elementwise import where
 from pygradc._numpy.joining import join
@@ -128,10 +128,10 @@ def rot90(m, k=1, axes=(0, 1)):
 @implements(np.roll)
 def roll(a, shift, axis=None):
     if axis is None:
-        shift = int(np.sum(value_of(shift)))
+        shift = int(np.sum(known(shift)))
         return reshape_to(_rolled(ravel(a), shift, 0), a.shape)
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
-    for s, i in np.broadcast(np.asarray(value_of(shift)), np.asarray(axes)):
+    for s, i in np.broadcast(np.asarray(known(shift)), np.asarray(axes)):
         a = _rolled(a, int(s), axis_index(i, a.ndim, "roll"))
     return a
 

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from pygradc import errors
-from pygradc._expr import Expr, expr, graph_of, lift, promote, value_of
+from pygradc._expr import Expr, expr, graph_of, known, lift, promote
 from pygradc._lib import I64, error, lib
 from pygradc._numpy.elementwise import floating
 from pygradc._numpy.elementwise import where as select
@@ -28,7 +28,7 @@ def order_of(x, axis):
     """Stable argsort of `x` along `axis`: an array, or an Expr if x is deferred."""
     if is_deferred(x):
         return expr(x.graph, lib.gradc_argsort(x.graph.h, x.id, axis), I64)
-    return np.argsort(value_of(x), axis, kind="stable")
+    return np.argsort(known(x), axis, kind="stable")
 
 
 def _checked(a, axis, order, name):
@@ -57,7 +57,7 @@ def partition(a, kth, axis=-1, kind="introselect", order=None):
     a, axis = _checked(a, axis, order, "partition")
     value = a.graph.value(a.id, "np.partition")
     index = np.argsort(value, axis, kind="stable")
-    wanted = np.partition(value, value_of(kth), axis, kind)
+    wanted = np.partition(value, known(kth), axis, kind)
     # The element that is i-th in order stands where the i-th of `wanted` does.
     rank = np.argsort(np.argsort(wanted, axis, kind="stable"), axis, kind="stable")
     return elements_along(a, np.take_along_axis(index, rank, axis), axis)
@@ -66,7 +66,7 @@ def partition(a, kth, axis=-1, kind="introselect", order=None):
 @implements(np.argpartition)
 def argpartition(a, kth, axis=-1, kind="introselect", order=None):
     value = a.graph.value(a.id, "np.argpartition")
-    return np.argpartition(value, value_of(kth), axis, kind, order)
+    return np.argpartition(value, known(kth), axis, kind, order)
 
 
 @implements(np.searchsorted)
@@ -76,8 +76,8 @@ def searchsorted(a, v, side="left", sorter=None):
         raise error(errors.ArgumentError, f"searchsorted: no side {side!r}")
     if is_deferred(a, v):
         return _search_deferred(a, v, side, sorter)
-    sorter = None if sorter is None else value_of(sorter)
-    return np.searchsorted(value_of(a), value_of(v), side, sorter)
+    sorter = None if sorter is None else known(sorter)
+    return np.searchsorted(known(a), known(v), side, sorter)
 
 
 def _search_deferred(a, v, side, sorter):
@@ -181,7 +181,7 @@ def _order(lanes):
     """Argsort of rows. One with a NaN, which is sorted last, has it everywhere."""
     index = order_of(lanes, 1)
     last = index[:, -1:]
-    values = lanes if is_deferred(lanes) else value_of(lanes)
+    values = lanes if is_deferred(lanes) else known(lanes)
     return np.where(np.isnan(np.take_along_axis(values, last, 1)), last, index)
 
 
@@ -189,7 +189,7 @@ def _quantile(a, q, axis, method, keepdims, weights, name):
     if method not in _ELEMENTS:
         a = floating(a)
     lanes, shape = _lanes(a, axis, keepdims, name)
-    bare = np.asarray(value_of(q))
+    bare = np.asarray(known(q))
     if not isinstance(q, Expr) and np.ndim(q) == 0 and not isinstance(q, np.generic):
         bare = bare.astype(floating(a).dtype)
     if bare.size and not (0 <= bare.min() and bare.max() <= 1):
@@ -238,14 +238,14 @@ def _places(a, q, method, weights, index, axis):
         else:
             at = np.quantile(np.arange(n, dtype=float), q, method=method)
         return np.broadcast_to(at, (len(index), at.size))
-    w = np.asarray(value_of(weights))
+    w = np.asarray(known(weights))
     if w.shape != a.shape:
         w = np.broadcast_to(
             w.reshape([n if i == axis % a.ndim else 1 for i in range(a.ndim)]), a.shape
         )
     graph = a.graph
-    w = value_of(_lanes(lift(graph, w), axis, False, "quantile")[0])
-    rank = np.argsort(value_of(index), 1).astype(float)
+    w = known(_lanes(lift(graph, w), axis, False, "quantile")[0])
+    rank = np.argsort(known(index), 1).astype(float)
     at = [
         np.quantile(r, q.ravel(), method=method, weights=v)
         for r, v in zip(rank, w, strict=True)
