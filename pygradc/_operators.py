@@ -79,6 +79,8 @@ def _in_place(method, name):
     number, which only its name lets go of."""
 
     def assign(self, other):
+        if self._part is not None:
+            _renew(self)
         result = method(self, other)
         if result is NotImplemented or not self.shape:
             return result
@@ -97,6 +99,13 @@ def _in_place(method, name):
         return self
 
     return assign
+
+
+def _renew(x):
+    """Lets `x`, a part, see what was assigned to the whole since."""
+    from pygradc._numpy.indexing import renewed
+
+    renewed(x)
 
 
 def _as_kind(x, code, name):

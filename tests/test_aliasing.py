@@ -197,6 +197,13 @@ def _whole_first(out, v):
     out[0] = row
 
 
+def _part_of_a_part(out, v):
+    part = out[:, 1:]
+    out[0] = v
+    part[0][1] += part[0][0] + v
+    part[1, 0] += 1
+
+
 def _by_output(out, v):
     np.multiply(out[0], v, out=out[1])
     np.add.at(out[0], [0, 0], v)
@@ -223,6 +230,7 @@ def _other_name(out, v):
         _by_rows,
         _part_in_place,
         _whole_first,
+        _part_of_a_part,
         _by_output,
         _swapped,
         _other_name,

@@ -250,6 +250,8 @@ def _arranged(r, n_lead, entries):
 def get_part(x, key):
     """x[key]; if that is a view in NumPy, it remembers what it is a part of: the array,
     the key, and the id of the array when it was taken."""
+    if x._part is not None:
+        renewed(x)
     entries = _entries(x, key)
     if not _is_basic(entries):
         return _advanced(x, entries)
@@ -259,11 +261,17 @@ def get_part(x, key):
     return r
 
 
-def _wholes(x):
-    """`x`, what it is a part of, what that is a part of, and so on."""
+def renewed(x):
+    """`x`, what it is a part of, what that is a part of, and so on, where parts see
+    what was assigned to the whole since."""
     chain = [x]
     while (part := chain[-1]._part) is not None:
         chain.append(part[0])
+    for inner, whole in zip(chain[-2::-1], chain[:0:-1], strict=True):
+        _, key, seen = inner._part
+        if whole.id != seen:
+            now = get_part(whole, key)
+            inner.id, inner._part = now.id, now._part
     return chain
 
 
@@ -271,12 +279,7 @@ def set_part(x, key, value):
     """x[key] = value, for `x` and all it is a part of."""
     if type(value) is Expr and _is_now(value, x, key):
         return  # x[key] += y has assigned it by now
-    chain = _wholes(x)
-    for inner, whole in zip(chain[-2::-1], chain[:0:-1], strict=True):
-        _, where, seen = inner._part
-        if whole.id != seen:  # it was assigned to since
-            now = get_part(whole, where)
-            inner.id, inner._part = now.id, now._part
+    chain = renewed(x)
     x.id = set_item(x, key, value).id
     for inner, whole in itertools.pairwise(chain):
         where = inner._part[1]
