@@ -107,7 +107,8 @@ def main(arguments=None):
         sys.stdout.flush()
         return code
     except GradcError as e:
-        print(f"pygradc {options.name}: {e}", file=sys.stderr)
+        why = str(e).removeprefix(f"{options.name}: ")
+        print(f"pygradc {options.name}: {why}", file=sys.stderr)
         return 2
     except MemoryError:
         print(f"pygradc {options.name}: out of memory", file=sys.stderr)

@@ -62,6 +62,8 @@ def var(name, shape=(), dtype=float):
     """
     graph = _shared_graph()
     shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    if not all(isinstance(n, (int, np.integer)) for n in shape):
+        raise errors.ArgumentError(f"var: {shape} is no shape: its entries are no ints")
     dtype = np.dtype(dtype)
     if dtype not in CODES:
         raise errors.DTypeError(f"var: {dtype} is not float64, float32, int64 or bool")
@@ -247,6 +249,11 @@ def graph_text(x):
         For each node its number, op, operands, dtype and shape, in the order in which
         the nodes were made.
 
+    Raises
+    ------
+    DTypeError
+        `x` is no Expr.
+
     Notes
     -----
     Shows all nodes of the graph, also those that `x` does not depend on: of each
@@ -259,4 +266,6 @@ def graph_text(x):
     >>> "mul(" in pg.graph_text(x * x)
     True
     """
+    if not isinstance(x, Expr):
+        raise errors.DTypeError(f"graph_text: {type(x).__name__} is no Expr")
     return printed(lib.gradc_graph_print, x.graph.h)

@@ -214,7 +214,7 @@ def set_num_threads(n):
     Raises
     ------
     ArgumentError
-        `n` is out of range.
+        `n` is no integer, or out of range.
 
     Notes
     -----
@@ -230,4 +230,4 @@ def set_num_threads(n):
     except (TypeError, OverflowError):  # no integer, or none that C has
         status = lib.GRADC_EVALUE
     if status != lib.GRADC_OK:
-        raise errors.ArgumentError(f"set_num_threads: {n} is not from 1 to 16")
+        raise errors.ArgumentError(f"set_num_threads: {n!r} is not an int from 1 to 16")

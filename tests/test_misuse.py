@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import pygradc as pg
+import pygradc.numpy as pnp
 
 Z = np.arange(12.0).reshape(3, 4)
 
@@ -225,7 +226,10 @@ def test_containers_that_are_no_trees_are_refused():
 @pytest.mark.parametrize(
     ("attempt", "words"),
     [
-        (lambda v: pg.set_num_threads(2**40), "1099511627776 is not from 1 to 16"),
+        (
+            lambda v: pg.set_num_threads(2**40),
+            "1099511627776 is not an int from 1",
+        ),
         (lambda v: pg.grad(np.sum, argnums=1.0)(v), "argnums 1.0 is no int"),
         (lambda v: pg.jvp(np.sin, 1.0, (1.0,)), "primals is a float"),
         (lambda v: pg.jvp(np.sin, (1.0,), np.ones(1)), "tangents is a ndarray"),
@@ -352,3 +356,65 @@ def test_powers_of_exponents_without_end(power):
     for f in (lambda x: x**power, lambda x: np.power(x, power)):
         np.testing.assert_array_equal(np.isfinite(f(x)), np.isfinite(pg.jit(f)(x)))
         np.testing.assert_allclose(pg.jit(f)(x), f(x), rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "words"),
+    [
+        (lambda z: np.tensordot(z, z, axes=1), "IndexRangeError", "axis -1 of 0"),
+        (
+            lambda z: np.average(z, axis=0, weights=np.ones(())[None]),
+            "IndexRangeError",
+            "average: axis 0 of 0",
+        ),
+        (lambda z: np.vecmat(z, np.ones((2, 2))), "ShapeError", r"shape \(\), which"),
+        (lambda z: pnp.c_[z * np.ones(2), np.ones(3)], "ShapeError", r"c_: parts of"),
+        (lambda z: pg.graph_text(3), "DTypeError", "graph_text: int is no Expr"),
+        (lambda z: pg.var("a", (1.5,)), "ArgumentError", "its entries are no ints"),
+        (lambda z: pg.set_num_threads("2"), "ArgumentError", "'2' is not an int"),
+    ],
+)
+def test_misuse_is_told_in_pygradcs_own_errors(call, kind, words):
+    with pytest.raises(getattr(pg.errors, kind), match=words):
+        pg.grad(lambda z: np.sum(call(z)))(1.0)
+
+
+X3 = np.array([3.0, 1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, o: np.dot(x, x, o),
+        lambda x, o: x.dot(x, o),
+        lambda x, o: np.median(x, None, o),
+        lambda x, o: np.percentile(x, 30, None, o),
+        lambda x, o: np.quantile(x, 0.3, None, o),
+        lambda x, o: np.sum(x, None, None, o),
+        lambda x, o: np.mean(x, None, None, o),
+        lambda x, o: np.clip(x[0], 0, 2.5, o),
+        lambda x, o: np.round(x[0] * 1.26, 1, o),
+        lambda x, o: np.take(x, 1, None, o),
+    ],
+)
+def test_a_positional_out_is_written_to(call):
+    def f(x):
+        out = np.zeros(()) if not isinstance(x, pg.Expr) else 0 * x[0]
+        call(x, out)
+        return out * 1
+
+    assert pg.jit(f)(X3) == f(X3)
+    with pytest.raises(pg.errors.UnsupportedError, match="cannot be written into"):
+        pg.grad(lambda x: call(x, np.zeros(())))(X3)
+
+
+def test_nan_to_num_in_place():
+    def f(x):
+        y = x / x[1]
+        same = np.nan_to_num(y, copy=False, nan=5.0)
+        y[0] = 7.0
+        return np.stack([np.sum(y), np.sum(same)])
+
+    x = np.array([1.0, np.inf, 2.0])
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(pg.jit(f)(x), f(x))

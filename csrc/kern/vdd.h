@@ -71,13 +71,7 @@ INLINE vdd v_dd_add(vdd x, vdd y)
     return v_quick_two_sum(s.hi, s.lo + (x.lo + y.lo));
 }
 
-/* Pair times element and pair times pair. */
-INLINE vdd v_dd_mul1(vdd x, vt y)
-{
-    const vdd p = v_two_prod(x.hi, y);
-    return v_quick_two_sum(p.hi, v_fma(x.lo, y, p.lo));
-}
-
+/* Pair times pair. */
 INLINE vdd v_dd_prod(vdd x, vdd y) /* lo is up to 3 ulps of hi */
 {
     const vdd p = v_two_prod(x.hi, y.hi);

@@ -296,7 +296,7 @@ class _Builder:
             pulled = self._pulled(own, node, values)
             own, value = self._checked(own, node, values, x)
             shape = jacobian_shape(plan.shape(x), plan.shape(i))
-            kind = partial_kind(own, plan.shape(x), plan.shape(i))
+            kind = partial_kind(own, plan.shape(i))
             names = plan.names[x], plan.names[i]
             made.append(Partial(*names, own, shape, kind, value, one, pulled))
         return Step(
@@ -341,7 +341,7 @@ class _Builder:
             result,
             gradient,
             shape,
-            partial_kind(result, plan.shape(y), plan.shape(x)),
+            partial_kind(result, plan.shape(x)),
             value,
             any(s.n_paths > 1 for s in parts),
             (len(self.source.variables) == 1 and shape == (1, 1)) or _is_total(parts),

@@ -288,15 +288,6 @@ def divide(a, b):
     return mul(a, power(b, -1))
 
 
-def split_number(f):
-    """(number, rest) whose product is `f`."""
-    if f.head == "num":
-        return f.data, ONE
-    if f.head == "prod":
-        return f.data[0], _product(1, dict(_factors(f)), f.shape)
-    return Fraction(1), f
-
-
 def split_scalars(f):
     """(scalar formula, rest) whose product is `f`; rest has the shape of `f`."""
     if not f.shape:

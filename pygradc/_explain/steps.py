@@ -152,7 +152,7 @@ def jacobian_shape(of, by):
     return m, n
 
 
-def partial_kind(formula, of, by):
+def partial_kind(formula, by):
     if formula is None:
         return "tensor"
     if len(formula.shape) == 2 and len(by) == 2 and min(by) > 1:

@@ -12,7 +12,6 @@ GREEK = dict(
     )
 )
 _ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
-_COMPOSED = {"ŵ": "ŵ", "ŷ": "ŷ", "ŝ": "ŝ", "ĝ": "ĝ"}
 _SUPERSCRIPT = dict(zip("0123456789−-+()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻⁺⁽⁾", strict=True))
 _SUBSCRIPT = dict(zip("0123456789,", "₀₁₂₃₄₅₆₇₈₉,", strict=True))
 _LETTERS = dict(

@@ -156,7 +156,13 @@ class Concatenator:
             start += x.size
         at = iter(positions)
         key = tuple(k if isinstance(k, str) else next(at) for k in items)
-        return take_flat(flat, self._own[key])
+        try:
+            return take_flat(flat, self._own[key])
+        except ValueError as why:
+            shapes = ", ".join(str(x.shape) for x in exprs)
+            raise error(
+                errors.ShapeError, f"{self._name}: parts of shapes {shapes} do not fit"
+            ) from why
 
     def __len__(self):
         return 0

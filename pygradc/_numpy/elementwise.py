@@ -233,7 +233,16 @@ def select(condlist, choicelist, default=0):
 
 
 @implements(np.clip)
-def clip(a, a_min=None, a_max=None, *, min=np._NoValue, max=np._NoValue, **options):
+def clip(
+    a,
+    a_min=None,
+    a_max=None,
+    out=None,
+    *,
+    min=np._NoValue,
+    max=np._NoValue,
+    **options,
+):
     low = a_min if min is np._NoValue else min
     high = a_max if max is np._NoValue else max
     low = None if low is np._NoValue else low
@@ -251,7 +260,7 @@ def clip(a, a_min=None, a_max=None, *, min=np._NoValue, max=np._NoValue, **optio
 
 
 @implements(np.round, np.around)
-def round_(a, decimals=0):
+def round_(a, decimals=0, out=None):
     if a.code >= I64 and decimals >= 0:
         return a
     if decimals == 0:
@@ -262,7 +271,7 @@ def round_(a, decimals=0):
 
 
 @implements(np.fix)
-def fix(x):
+def fix(x, out=None):
     return np.trunc(x)
 
 
@@ -288,8 +297,12 @@ def sinc(x):
 
 @implements(np.nan_to_num)
 def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
-    if x.code >= I64:
+    """With copy=False, for its effect on `x`."""
+    if not copy:
+        x[...] = nan_to_num(x, True, nan, posinf, neginf)
         return x
+    if x.code >= I64:
+        return x.copy()
     limits = np.finfo(x.dtype)
     posinf = limits.max if posinf is None else posinf
     neginf = limits.min if neginf is None else neginf

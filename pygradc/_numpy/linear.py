@@ -6,7 +6,7 @@ from pygradc import errors
 from pygradc._expr import Expr, convert, expr, graph_of, lift, promote
 from pygradc._lib import F64, check, error, lib
 from pygradc._numpy.protocol import implements, implements_ufunc
-from pygradc._numpy.shaping import expand_dims, reshape_to, transpose
+from pygradc._numpy.shaping import axis_index, expand_dims, reshape_to, transpose
 
 _matmul = lib.gradc_matmul  # looked up once
 
@@ -73,8 +73,8 @@ def tensordot(a, b, axes=2):
         axes_a, axes_b = (
             [i] if isinstance(i, (int, np.integer)) else list(i) for i in axes
         )
-    axes_a = [i % a.ndim for i in axes_a]
-    axes_b = [i % b.ndim for i in axes_b]
+    axes_a = [axis_index(i, a.ndim, "tensordot") for i in axes_a]
+    axes_b = [axis_index(i, b.ndim, "tensordot") for i in axes_b]
     if [a.shape[i] for i in axes_a] != [b.shape[i] for i in axes_b]:
         raise error(
             errors.ShapeError,
@@ -153,6 +153,13 @@ def _on_axes(core, dims):
                 np.moveaxis(lift(graph, v), a, tuple(range(-d, 0)))
                 for v, a, d in zip((x, y), axes[:2], dims[:2], strict=True)
             )
+        for v, d in zip((x, y), dims[:2], strict=True):
+            if np.ndim(v) < d:
+                raise error(
+                    errors.ShapeError,
+                    f"{core.__name__[1:]}: an operand of shape {np.shape(v)}, which "
+                    f"must have {d} dimensions at least",
+                )
         r = core(x, y)
         if axes is not None and dims[2] and len(axes) > 2:
             r = np.moveaxis(r, tuple(range(-dims[2], 0)), axes[2])

@@ -15,6 +15,7 @@ from pygradc._lib import DEFERRED, DTYPES, OPS, error
 _functions = {}
 _ufuncs = {}
 _methods = {}  # (ufunc, method name) -> function
+_out_at = {}  # NumPy function -> place of out= among its positional arguments
 
 
 def implements(*functions):
@@ -26,6 +27,8 @@ def implements(*functions):
             f = getattr(np, f, None) if isinstance(f, str) else f
             if f is not None:
                 _functions[f] = own
+                names = own.__code__.co_varnames[: own.__code__.co_argcount]
+                _out_at[f] = names.index("out") if "out" in names else len(names)
         return own
 
     return register
@@ -53,12 +56,6 @@ def implements_method(ufunc, method):
         return own
 
     return register
-
-
-def differentiable():
-    """All NumPy functions and ufuncs that work on traced values."""
-    load()
-    return list(_functions) + list(_ufuncs)
 
 
 @functools.cache
@@ -112,7 +109,14 @@ def not_given(**options):
 
 # What NumPy, too, gives back as it was. Others return arrays of their own, so that what
 # is assigned to the result does not show in the argument.
-_GIVE_BACK = {np.real, np.real_if_close, np.atleast_1d, np.atleast_2d, np.atleast_3d}
+_GIVE_BACK = {
+    np.real,
+    np.real_if_close,
+    np.atleast_1d,
+    np.atleast_2d,
+    np.atleast_3d,
+    np.nan_to_num,  # with copy=False
+}
 
 
 def apply_function(self, func, types, args, kwargs):
@@ -128,6 +132,9 @@ def apply_function(self, func, types, args, kwargs):
             f"{name}: not supported on traced values",
         )
     out = kwargs.pop("out", None) if kwargs else None
+    at = _out_at[func]
+    if len(args) > at and at < own.__code__.co_argcount:
+        out, args = args[at], (*args[:at], *args[at + 1 :])
     try:
         result = own(*args, **kwargs) if kwargs else own(*args)
     except errors.GradcError:

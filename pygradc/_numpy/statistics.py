@@ -19,12 +19,12 @@ from pygradc._numpy.reducing import (
     sum_,
     var,
 )
-from pygradc._numpy.shaping import transpose
+from pygradc._numpy.shaping import axis_index, transpose
 
 
 def _axes(axis, ndim):
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
-    return tuple(a % ndim for a in axes)
+    return tuple(axis_index(a, ndim, "average") for a in axes)
 
 
 def _spread_weights(a, axis, weights):
