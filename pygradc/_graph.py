@@ -297,4 +297,7 @@ def _check_unchanged(array, sample):
 
 
 def _same_bytes(a, b):
-    return a.shape == b.shape and a.tobytes() == b.tobytes()
+    if a.shape != b.shape or a.nbytes <= COPIED_BYTES:
+        return a.shape == b.shape and a.tobytes() == b.tobytes()
+    bits = f"u{a.itemsize}"  # compared without a copy
+    return np.array_equal(a.view(bits), b.view(bits))

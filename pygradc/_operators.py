@@ -14,7 +14,7 @@ from pygradc._expr import (
     general_binary,
     unary,
 )
-from pygradc._lib import BOOL, DTYPES, I64, OPS, error, lib
+from pygradc._lib import BOOL, DTYPES, I64, OPS, check, error, lib
 
 _binary = lib.gradc_binary
 _POW = OPS["pow"]
@@ -76,13 +76,13 @@ def _operator(op):
 
 def _in_place(method, name):
     """x += y and its like: all names of an array see it, as in NumPy; a 0-d value is a
-    number, which only its name lets go of."""
+    number, and an explicit variable a symbol, which only its name lets go of."""
 
     def assign(self, other):
         if self._part is not None:
             _renew(self)
         result = method(self, other)
-        if result is NotImplemented or not self.shape:
+        if result is NotImplemented or not self.shape or self.id in self.graph.names:
             return result
         if result.shape != self.shape:
             raise error(
@@ -183,8 +183,11 @@ def _transpose(self, *axes):
 
 
 def _copy(self, order="C"):
-    """Another handle of the same value."""
-    return Expr(self.graph, self.id, self.code, self._shape)
+    """Another handle of the same value; of an explicit variable, a value."""
+    graph, node = self.graph, self.id
+    if node in graph.names:
+        node = lib.gradc_ident(graph.h, node, 0) or check(graph.h)
+    return Expr(graph, node, self.code, self._shape)
 
 
 def _flatten(self, order="C"):

@@ -282,3 +282,21 @@ def test_in_place_operators_keep_dtype_and_shape():
         pg.grad(lambda x: np.sum(x.__iadd__(np.ones((2, 3)))))(X)
     with pytest.raises(pg.errors.DTypeError, match="of float64 cannot be assigned"):
         pg.jit(lambda x, i: i.__itruediv__(2))(X, np.arange(3))
+
+
+def test_explicit_variables_are_symbols():
+    a, b = pg.var("a", 3), pg.var("b", 3)
+    total = a
+    total += b
+    total *= 2
+    part = a[:2]
+    part[0] = 5.0
+    f = pg.function([a, b], [total, part])
+    got = f(X, np.ones(3))
+    np.testing.assert_array_equal(got[0], 2 * X + 2)
+    np.testing.assert_array_equal(got[1], [5, 2])
+    with pytest.raises(pg.errors.GraphError, match="a is a variable: assign to a copy"):
+        a[0] = 1.0
+    own = a.copy()
+    own[0] = 1.0
+    np.testing.assert_array_equal(pg.function([a], own)(X), [1, 2, 3])

@@ -256,7 +256,7 @@ def get_part(x, key):
     if not _is_basic(entries):
         return _advanced(x, entries)
     r = _basic(x, entries)
-    if r.shape:
+    if r.shape and x.id not in x.graph.names:
         r._part = x, key, x.id
     return r
 
@@ -279,6 +279,11 @@ def set_part(x, key, value):
     """x[key] = value, for `x` and all it is a part of."""
     if type(value) is Expr and _is_now(value, x, key):
         return  # x[key] += y has assigned it by now
+    if x.id in x.graph.names:
+        raise error(
+            errors.GraphError,
+            f"{x.graph.names[x.id]} is a variable: assign to a copy() of it",
+        )
     chain = renewed(x)
     x.id = set_item(x, key, value).id
     for inner, whole in itertools.pairwise(chain):
