@@ -418,3 +418,14 @@ def test_nan_to_num_in_place():
     x = np.array([1.0, np.inf, 2.0])
     with np.errstate(invalid="ignore"):
         np.testing.assert_array_equal(pg.jit(f)(x), f(x))
+
+
+@pytest.mark.parametrize("f", [np.sum, np.prod, np.max, np.min, np.ptp, np.nansum])
+@pytest.mark.parametrize("axis", [0, -1])
+def test_a_number_has_the_axes_that_numpy_gives_it(f, axis):
+    x = np.array(3.0)
+    slope = 0 if f is np.ptp else 1
+    value, gradient = pg.value_and_grad(lambda x: f(x, axis=axis))(x)
+    assert (value, gradient) == (f(x, axis=axis), slope)
+    with pytest.raises(pg.errors.IndexRangeError, match="axis 1"):
+        pg.grad(lambda x: f(x, axis=1))(x)

@@ -25,7 +25,13 @@ def reduce(name, x, axis=None, keepdims=False):
         axes = [int(a) for a in (axis if isinstance(axis, (tuple, list)) else (axis,))]
         n = len(axes)
     graph, keepdims = x.graph, kept(keepdims)
-    node = _reduce(graph.h, OPS[name], x.id, n, axes, keepdims) or check(graph.h)
+    node = _reduce(graph.h, OPS[name], x.id, n, axes, keepdims)
+    try:
+        node = node or check(graph.h)
+    except errors.IndexRangeError:
+        if x.shape == () and axis in (0, -1):  # which NumPy takes, too
+            return reduce(name, x, None, keepdims)
+        raise
     return Expr(graph, node, x.code, () if n < 0 and not keepdims else None)
 
 
