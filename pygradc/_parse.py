@@ -92,7 +92,11 @@ def _matmul(a, b):
         raise errors.ShapeError(
             "@ takes vectors and matrices; give them values as in w=[1, 2, 3]"
         )
-    return a @ b
+    try:
+        return a @ b
+    except ValueError:  # NumPy's own words are about gufuncs
+        shapes = f"{np.shape(a)} by {np.shape(b)}"
+        raise errors.ShapeError(f"@ cannot multiply {shapes}") from None
 
 
 def _chain(compare, *values):

@@ -433,6 +433,11 @@ def test_check_finds_what_disagrees(capsys, monkeypatch):
     [
         (["grad", "x^2", "--at", "x=1"], "write ** for a power\n  x^2\n   ^\n"),
         (["grad", "x*y", "--at", "x=1"], "no value for y"),
+        (["explain", "x*y", "--at", "x=1"], "pygradc explain: no value for y\n"),
+        (
+            ["grad", "x@y", "--at", "x=[1,2]", "y=[1,2,3]"],
+            "pygradc grad: @ cannot multiply (2,) by (3,)\n  x@y\n   ^\n",
+        ),
         (["grad", "x", "--at", "x=1", "y=1"], "--at y: no such variable"),
         (["grad", "x", "--at", "x=1", "--wrt", "z"], "--wrt z"),
         (["grad", "3"], "no variable"),
