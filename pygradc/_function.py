@@ -45,6 +45,8 @@ def var(name, shape=(), dtype=float):
     ------
     DTypeError
         `dtype` is none of the four.
+    ArgumentError
+        `shape` holds what is no int.
 
     Notes
     -----
