@@ -408,6 +408,23 @@ def test_a_positional_out_is_written_to(call):
         pg.grad(lambda x: call(x, np.zeros(())))(X3)
 
 
+@pytest.mark.parametrize(
+    ("call", "usual"),
+    [
+        (lambda x, **how: np.concatenate([x, x], **how), "same_kind"),
+        (lambda x, **how: np.stack([x, x], **how), "same_kind"),
+        (lambda x, **how: np.hstack([x, x], **how), "same_kind"),
+        (lambda x, **how: np.vstack([x, x], **how), "same_kind"),
+        (lambda x, **how: np.einsum("i,i->i", x, [2.0, 2, 2], **how), "safe"),
+    ],
+)
+def test_casting_is_taken_only_as_it_is_anyway(call, usual):
+    slope = pg.grad(lambda x: np.sum(call(x, casting=usual)))
+    np.testing.assert_array_equal(slope(X3), [2, 2, 2])
+    with pytest.raises(pg.errors.UnsupportedError, match=f"casting='no'.*'{usual}'"):
+        pg.grad(lambda x: np.sum(call(x, casting="no")))(X3)
+
+
 def test_nan_to_num_in_place():
     def f(x):
         y = x / x[1]

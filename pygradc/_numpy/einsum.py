@@ -14,13 +14,14 @@ from pygradc._expr import convert, graph_of, lift, promote
 from pygradc._lib import BOOL, I64, error
 from pygradc._numpy.linear import matmul
 from pygradc._numpy.moving import diagonal
-from pygradc._numpy.protocol import implements
+from pygradc._numpy.protocol import implements, usual_casting
 from pygradc._numpy.reducing import reduce
 from pygradc._numpy.shaping import reshape_to, transpose
 
 
 @implements(np.einsum)
 def einsum(*operands, optimize=False, dtype=None, order="K", casting="safe"):
+    usual_casting(casting, "safe")
     if isinstance(operands[0], str):
         subscripts, arrays = operands[0], operands[1:]
     else:

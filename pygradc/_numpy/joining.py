@@ -5,7 +5,7 @@ import numpy as np
 from pygradc import errors
 from pygradc._expr import Expr, convert, expr, graph_of, known, lift, promote
 from pygradc._lib import error, lib
-from pygradc._numpy.protocol import implements, not_given, traced
+from pygradc._numpy.protocol import implements, not_given, traced, usual_casting
 from pygradc._numpy.shaping import (
     atleast_1d,
     atleast_2d,
@@ -37,8 +37,9 @@ def arrays_of(values):
 
 
 @implements(np.concatenate, "concat")
-def concatenate(arrays, /, axis=0, out=None, *, dtype=None, casting=None):
+def concatenate(arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind"):
     not_given(out=out)
+    usual_casting(casting, "same_kind")
     arrays = arrays_of(arrays)
     arrays, code = promote(arrays[0].graph, arrays)
     if axis is None:
@@ -48,8 +49,9 @@ def concatenate(arrays, /, axis=0, out=None, *, dtype=None, casting=None):
 
 
 @implements(np.stack)
-def stack(arrays, axis=0, out=None, *, dtype=None, casting=None):
+def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     not_given(out=out)
+    usual_casting(casting, "same_kind")
     arrays = arrays_of(arrays)
     arrays, code = promote(arrays[0].graph, arrays)
     shape = list(arrays[0].shape)
@@ -63,13 +65,15 @@ def stack(arrays, axis=0, out=None, *, dtype=None, casting=None):
 
 
 @implements(np.hstack)
-def hstack(tup, *, dtype=None, casting=None):
+def hstack(tup, *, dtype=None, casting="same_kind"):
+    usual_casting(casting, "same_kind")
     arrays = [atleast_1d(a) for a in arrays_of(tup)]
     return concatenate(arrays, 0 if arrays[0].ndim == 1 else 1, dtype=dtype)
 
 
 @implements(np.vstack, "row_stack")
-def vstack(tup, *, dtype=None, casting=None):
+def vstack(tup, *, dtype=None, casting="same_kind"):
+    usual_casting(casting, "same_kind")
     return concatenate([atleast_2d(a) for a in arrays_of(tup)], 0, dtype=dtype)
 
 

@@ -104,6 +104,15 @@ def not_given(**options):
             )
 
 
+def usual_casting(casting, usual):
+    """Raises if another casting= is given than the one NumPy takes if none is."""
+    if casting not in (None, usual):
+        raise error(
+            errors.UnsupportedError,
+            f"casting={casting!r} is not supported on traced values, only {usual!r}",
+        )
+
+
 # ---- functions ----
 
 
