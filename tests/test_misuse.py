@@ -409,6 +409,25 @@ def test_a_positional_out_is_written_to(call):
 
 
 @pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.sum(x, 0, None, None, True),
+        lambda x: np.std(x, 0, None, None, 1, True),
+        lambda x: np.max(x, 0, None, True, 9.0),
+        lambda x: np.median(x, 0, None, False, True),
+        lambda x: np.quantile(x, 0.3, 0, None, False, "lower", True),
+        lambda x: np.percentile(x, 30, 0, None, False, "higher"),
+        lambda x: np.take(x, [0, 5], 1, None, "wrap"),
+        lambda x: np.choose([0, 1, 2, 0], [x[0], x[1]], None, "wrap"),
+        lambda x: x.mean(0, None, None, True),
+        lambda x: x.take([0, 5], 1, None, "wrap"),
+    ],
+)
+def test_what_follows_a_positional_out_keeps_its_place(call):
+    np.testing.assert_allclose(pg.jit(call)(Z), call(Z), rtol=1e-15, strict=True)
+
+
+@pytest.mark.parametrize(
     ("call", "usual"),
     [
         (lambda x, **how: np.concatenate([x, x], **how), "same_kind"),

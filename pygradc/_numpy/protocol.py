@@ -143,7 +143,7 @@ def apply_function(self, func, types, args, kwargs):
     out = kwargs.pop("out", None) if kwargs else None
     at = _out_at[func]
     if len(args) > at and at < own.__code__.co_argcount:
-        out, args = args[at], (*args[:at], *args[at + 1 :])
+        out, args = args[at], (*args[:at], None, *args[at + 1 :])
     try:
         result = own(*args, **kwargs) if kwargs else own(*args)
     except errors.GradcError:
