@@ -46,7 +46,7 @@ def var(name, shape=(), dtype=float):
     DTypeError
         `dtype` is none of the four.
     ArgumentError
-        `shape` holds what is no int.
+        `shape` is no int and no tuple of ints.
 
     Notes
     -----
@@ -63,16 +63,29 @@ def var(name, shape=(), dtype=float):
     [0.0, 0.0]
     """
     graph = _shared_graph()
-    shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-    if not all(isinstance(n, (int, np.integer)) for n in shape):
-        raise errors.ArgumentError(f"var: {shape} is no shape: its entries are no ints")
-    dtype = np.dtype(dtype)
+    shape = _checked_shape(shape)
+    try:
+        dtype = np.dtype(dtype)
+    except TypeError:
+        raise errors.DTypeError(f"var: {dtype!r} is no dtype") from None
     if dtype not in CODES:
         raise errors.DTypeError(f"var: {dtype} is not float64, float32, int64 or bool")
     code = CODES[dtype]
     x = graph.input(code, shape, VARIABLE | DEFERRED)
     graph.names[x] = str(name)
     return Expr(graph, x, code)
+
+
+def _checked_shape(shape):
+    if isinstance(shape, (int, np.integer)):
+        shape = (shape,)
+    if not isinstance(shape, (tuple, list)):
+        raise errors.ArgumentError(f"var: {shape!r} is no shape")
+    if not all(isinstance(n, (int, np.integer)) for n in shape):
+        raise errors.ArgumentError(f"var: {shape} is no shape: its entries are no ints")
+    if any(n >= 1 << 63 for n in shape):
+        raise errors.ShapeError(f"var: shape {shape} is too large")
+    return tuple(shape)
 
 
 def grad_of(y, x, seed=None):

@@ -371,6 +371,9 @@ def test_powers_of_exponents_without_end(power):
         (lambda z: pnp.c_[z * np.ones(2), np.ones(3)], "ShapeError", r"c_: parts of"),
         (lambda z: pg.graph_text(3), "DTypeError", "graph_text: int is no Expr"),
         (lambda z: pg.var("a", (1.5,)), "ArgumentError", "its entries are no ints"),
+        (lambda z: pg.var("a", 1.5), "ArgumentError", "var: 1.5 is no shape"),
+        (lambda z: pg.var("a", (2**70,)), "ShapeError", "is too large"),
+        (lambda z: pg.var("a", (), "number"), "DTypeError", "'number' is no dtype"),
         (lambda z: pg.set_num_threads("2"), "ArgumentError", "'2' is not an int"),
     ],
 )
