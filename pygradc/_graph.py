@@ -98,6 +98,7 @@ class Graph:
         "leaves",
         "names",
         "depth",
+        "assigned",
         "__weakref__",
     )
 
@@ -109,6 +110,7 @@ class Graph:
         self.recording = recording
         self.names = {}  # id -> name, of explicit variables
         self.depth = 0  # transforms under way
+        self.assigned = False  # to an array: its parts may be behind
         self.values = {}  # id -> ndarray, of leaves and of what was evaluated
         self.captured = {}  # id(array) -> (array, kept, node, sample)
         # Equal numbers are one node, as when they are constants of a recording: sums of

@@ -93,7 +93,7 @@ def _in_place(method, name):
         if result.code != self.code:
             result = _as_kind(result, self.code, name)
         if self._part is None:
-            self.id = result.id
+            self.id, self.graph.assigned = result.id, True
         else:
             self[...] = result
         return self

@@ -250,7 +250,7 @@ def _arranged(r, n_lead, entries):
 def get_part(x, key):
     """x[key]; if that is a view in NumPy, it remembers what it is a part of: the array,
     the key, and the id of the array when it was taken."""
-    if x._part is not None:
+    if x._part is not None and x.graph.assigned:
         renewed(x)
     entries = _entries(x, key)
     if not _is_basic(entries):
@@ -285,6 +285,7 @@ def set_part(x, key, value):
             f"{x.graph.names[x.id]} is a variable: assign to a copy() of it",
         )
     chain = renewed(x)
+    x.graph.assigned = True
     x.id = set_item(x, key, value).id
     for inner, whole in itertools.pairwise(chain):
         where = inner._part[1]
