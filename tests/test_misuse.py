@@ -367,6 +367,11 @@ def test_powers_of_exponents_without_end(power):
             "IndexRangeError",
             "average: axis 0 of 0",
         ),
+        (
+            lambda z: np.average(z, axis=0, weights=2.0),
+            "IndexRangeError",
+            "average: axis 0 of 0",
+        ),
         (lambda z: np.vecmat(z, np.ones((2, 2))), "ShapeError", r"shape \(\), which"),
         (lambda z: pnp.c_[z * np.ones(2), np.ones(3)], "ShapeError", r"c_: parts of"),
         (lambda z: pg.graph_text(3), "DTypeError", "graph_text: int is no Expr"),

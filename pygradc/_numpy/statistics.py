@@ -29,9 +29,9 @@ def _axes(axis, ndim):
 
 def _spread_weights(a, axis, weights):
     """`weights` in a shape that broadcasts to `a`."""
+    axes = None if axis is None else _axes(axis, a.ndim)
     if weights.shape == a.shape:
         return weights
-    axes = None if axis is None else _axes(axis, a.ndim)
     if axes is None or weights.shape != tuple(a.shape[i] for i in axes):
         raise error(
             errors.ShapeError,
