@@ -300,6 +300,12 @@ def test_value_of_gives_the_bare_number():
     assert pg.grad(lambda x: x * math.floor(pg.value_of(x)))(2.5) == 2.0
 
 
+def test_trunc_of_math_is_a_number_as_int_is():
+    assert pg.grad(lambda x: x * math.trunc(x))(-2.5) == -2.0
+    with pytest.raises(pg.errors.ConcretizationError, match=r"int\(\)"):
+        pg.jit(math.trunc)(2.5)
+
+
 # ---- errors ----
 
 
