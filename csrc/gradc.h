@@ -119,6 +119,7 @@ GRADC_API size_t gradc_graph_print(const gradc_graph *g, char *out, size_t size)
 
 /* ---- leaves ---- */
 
+/* `role`: gradc_role bits. Here and in all nodes, `rank` is at most 16. */
 GRADC_API gradc_id gradc_input(gradc_graph *g, gradc_dtype dtype, int rank,
                                const int64_t *dim, int role);
 /* 0-d constants; equal ones (bit for bit) are one node. */
