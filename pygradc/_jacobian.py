@@ -38,8 +38,9 @@ class Diagonal:
 
     Notes
     -----
-    ``@`` with a vector or matrix scales rows (or columns); NumPy functions see the
-    dense array. Source: Parr & Howard, arXiv:1802.01528, section 4.2.
+    ``@`` with a vector or matrix scales rows (or columns); NumPy functions, and the
+    methods of ndarrays, see the dense array. Source: Parr & Howard, arXiv:1802.01528,
+    section 4.2.
 
     Examples
     --------
@@ -74,7 +75,7 @@ class Diagonal:
             return self.todense() @ _dense(other)
         if isinstance(other, Diagonal):
             return Diagonal(self.diagonal * other.diagonal)
-        other = np.asarray(other)
+        other = _array(other)
         if other.ndim == 0 or other.shape[-2:][0] != self.diagonal.size:
             raise errors.ShapeError(
                 f"matmul: cannot multiply {self.shape} by {other.shape}"
@@ -83,7 +84,7 @@ class Diagonal:
         return scale * other
 
     def __rmatmul__(self, other):
-        other = np.asarray(other)
+        other = _array(other)
         if self.diagonal.ndim != 1:
             return other @ self.todense()
         if other.ndim == 0 or other.shape[-1] != self.diagonal.size:
@@ -104,11 +105,24 @@ class Diagonal:
     def __getitem__(self, key):
         return self.todense()[key]
 
+    def __getattr__(self, name):
+        """What ndarrays have besides: whether a Jacobian is diagonal is told from the
+        graph, so that a program cannot know which of the two it is given."""
+        if name.startswith("_") or name == "diagonal":  # not yet there: being copied
+            raise AttributeError(name)
+        dense = self.todense()
+        dense.flags.writeable = False  # what is written there would be lost
+        return getattr(dense, name)
+
     def __len__(self):
         return self.shape[0]
 
     def __repr__(self):
         return f"Diagonal({self.diagonal!r})"
+
+
+def _array(x):
+    return x if isinstance(x, Expr) else np.asarray(x)
 
 
 def _dense(x):
@@ -124,7 +138,10 @@ def _operator(name):
     return method
 
 
-for _name in "add sub mul truediv pow radd rsub rmul rtruediv neg abs eq ne".split():
+for _name in (
+    "add sub mul truediv floordiv mod pow radd rsub rmul rtruediv rfloordiv rmod rpow "
+    "neg abs eq ne lt le gt ge bool"
+).split():
     setattr(Diagonal, f"__{_name}__", _operator(f"__{_name}__"))
 Diagonal.__hash__ = object.__hash__
 

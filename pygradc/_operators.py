@@ -132,6 +132,7 @@ Expr.__abs__ = lambda self: unary(OPS["abs"], self)
 Expr.__invert__ = lambda self: unary(OPS["logical_not"], self)
 Expr.__matmul__ = lambda self, other: np.matmul(self, other)
 Expr.__rmatmul__ = lambda self, other: np.matmul(other, self)
+Expr.__imatmul__ = _in_place(Expr.__matmul__, "matmul")
 Expr.__divmod__ = lambda self, other: (self // other, self % other)
 Expr.__trunc__ = Expr.__int__  # for math.trunc
 Expr.__round__ = lambda self, digits=0: np.round(self, digits)

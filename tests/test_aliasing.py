@@ -216,6 +216,11 @@ def _swapped(out, v):
     out[1] = a
 
 
+def _product(out, v):
+    other = out
+    other @= v * np.eye(3)
+
+
 def _other_name(out, v):
     other = out
     other += v
@@ -233,6 +238,7 @@ def _other_name(out, v):
         _part_of_a_part,
         _by_output,
         _swapped,
+        _product,
         _other_name,
     ],
 )

@@ -4,6 +4,8 @@ Each formula is checked three ways: against its closed form, against central fin
 differences of plain NumPy, and, where it is analytic, against the complex step.
 """
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -167,6 +169,30 @@ def test_diagonal_jacobian_acts_as_the_matrix():
     np.testing.assert_array_equal(jacobian.T.todense(), dense.T)
     np.testing.assert_array_equal(np.asarray(jacobian), dense)
     assert jacobian.shape == (3, 3)
+
+
+def test_a_diagonal_has_what_ndarrays_have():
+    x = np.array([1.0, 2.0, 3.0])
+    jacobian, dense = pg.jacobian(np.square)(x), np.diag(2 * x)
+    assert jacobian.sum() == 12 and jacobian.max() == 6 and jacobian.size == 9
+    np.testing.assert_array_equal(jacobian.reshape(-1), dense.ravel())
+    np.testing.assert_array_equal(jacobian.astype(np.float32), dense)
+    np.testing.assert_array_equal(jacobian > 3, dense > 3)
+    np.testing.assert_array_equal(copy.deepcopy(jacobian) // 4, dense // 4)
+    with pytest.raises(ValueError, match="read-only"):
+        jacobian.fill(0)
+    with pytest.raises(AttributeError, match="sums"):
+        jacobian.sums()
+
+
+def test_a_diagonal_multiplies_traced_values():
+    jacobian = pg.jacobian(np.square)(np.array([1.0, 2.0]))
+    for f in (lambda v: jacobian @ v, lambda v: v @ jacobian):
+        slope = pg.grad(lambda v, f=f: np.sum(f(v)))
+        np.testing.assert_array_equal(slope(np.ones(2)), [2, 4])
+    weights = np.arange(6.0).reshape(2, 3)
+    slope = pg.grad(lambda m: np.sum(weights * (jacobian @ m)))(np.ones((2, 3)))
+    np.testing.assert_array_equal(slope, np.diag([2.0, 4]) @ weights)
 
 
 def test_diagonal_product_is_the_chain_rule_of_elementwise_functions():
